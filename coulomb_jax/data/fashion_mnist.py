@@ -1,0 +1,28 @@
+"""Fashion-MNIST: 60,000 + 10,000 articles of clothing, 28 x 28 grey pixels [xiao2017]."""
+
+from __future__ import annotations
+
+from os import PathLike
+
+from coulomb_jax.data.idx import source
+from coulomb_jax.data.source import Source
+
+
+def load(*, dir: str | PathLike | None = None, limit: int | None = None) -> Source:
+    """Load Fashion-MNIST from its four original files, or from TensorFlow Datasets.
+
+    Args:
+      dir: folder of the four idx files, compressed or not; None for TensorFlow Datasets, whose
+        order of the examples is another.
+      limit: use at most the first `limit` training images; None for all.
+
+    Raises:
+      DataError: a file is missing or damaged; the message names it and says where to get it.
+    """
+    return source(
+        "fashion_mnist",
+        dir,
+        limit,
+        "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/ "
+        "(or data/fashion of github.com/zalandoresearch/fashion-mnist)",
+    )

@@ -1,0 +1,78 @@
+"""The five types that every system is made of.
+
+A `Family` is data plus small functions: the nets it trains, the stages it trains them in, and how it
+encodes, decodes and draws. `coulomb_jax.train` plays any family; no family has a loop of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+
+class Net(NamedTuple):
+    """A network and what it takes.
+
+    Attributes:
+      module: a flax module called as `module(x, train=...)`.
+      takes: shape of one example of its input, without the batch axis; None where it takes nothing
+        (pseudo-inputs, a mask).
+    """
+
+    module: Any
+    takes: tuple[int, ...] | None
+
+
+class Update(NamedTuple):
+    """One player's move: a gradient step on some of the nets.
+
+    Attributes:
+      name: the move's name; its optimizer is `optimizers[name]`, its metrics are `name/quantity`.
+      objective: pure function `(nets, x, key) -> (loss, {quantity: scalar})`. `nets` is a
+        `coulomb_jax.nets.bound.Bound`, `x` this device's part of a batch.
+      learns: the only nets whose parameters and batch statistics the move may change.
+      repeat: moves in a round, each with its own batch and key.
+    """
+
+    name: str
+    objective: Callable
+    learns: tuple[str, ...]
+    repeat: int = 1
+
+
+class Stage(NamedTuple):
+    """Rounds of moves, played in order; each move sees what the one before it did."""
+
+    name: str
+    updates: tuple[Update, ...]
+
+
+class Fit(NamedTuple):
+    """Parameters found in closed form, not by gradient, from the codes of the training set.
+
+    Attributes:
+      name: the parameters are kept as `params[name]`, and are `nets.<name>` from then on.
+      fit: pure function `(z, key) -> arrays`, with `z` the codes `[n d]`.
+    """
+
+    name: str
+    fit: Callable
+
+
+class Family(NamedTuple):
+    """A generative autoencoder.
+
+    Attributes:
+      nets: the nets by role (`encoder`, `decoder`, `critic`, ...).
+      stages: what training does, in order.
+      encode: `(nets, x, key) -> z`; a key of None asks for the posterior's mean.
+      decode: `(nets, z) -> x`.
+      draw: `(nets, key, n) -> z`, codes to decode into samples. A sampler maps a Family to a Family
+        with another `draw`.
+    """
+
+    nets: Mapping[str, Net]
+    stages: tuple[Stage | Fit, ...]
+    encode: Callable
+    decode: Callable
+    draw: Callable

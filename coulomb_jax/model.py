@@ -1,0 +1,95 @@
+"""A trained family that a user can hold: numpy in, numpy out, in the data's own units."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from coulomb_jax.family import Family
+from coulomb_jax.nets.bound import Bound
+from coulomb_jax.nets.pixels import to_units
+
+BLOCK = 500
+"""Examples a call: large inputs are worked through in blocks, in fixed memory."""
+
+
+class Model:
+    """A generative autoencoder in use.
+
+    Images are floats within their range (uint8 images are accepted as input and scaled to it), vectors
+    are as the data set has them.
+
+    Args:
+      family: what the model is.
+      params: parameters by net and by fit.
+      stats: batch statistics by net.
+      pixel_range: (low, high) of the model's images, None for vectors.
+    """
+
+    def __init__(self, family: Family, params, stats, *, pixel_range=None):
+        self.family, self.params, self.stats = family, params, stats
+        self.pixel_range = None if pixel_range is None else tuple(pixel_range)
+        self.x_shape = family.nets["encoder"].takes
+        self.z_dim = family.nets["decoder"].takes[0]
+        self._encode = jax.jit(self._run(family.encode))
+        self._decode = jax.jit(self._run(family.decode))
+        self._draw = jax.jit(self._run(family.draw), static_argnums=3)
+
+    def _run(self, method):
+        def run(params, stats, *inputs):
+            return method(Bound(self.family.nets, params, stats), *inputs)
+
+        return run
+
+    def encode(self, x: np.ndarray, *, key: jax.Array | None = None) -> Float[np.ndarray, "n d"]:
+        """Codes of data `[n *x_shape]`: the posterior's mean, or a draw from it where a key is given."""
+        x = self._check(x, self.x_shape, "data")
+        blocks = range(0, len(x), BLOCK)
+        keys = [None if key is None else jax.random.fold_in(key, i) for i in blocks]
+        parts = [
+            self._block(self._encode, to_units(jnp.asarray(x[i : i + BLOCK]), self.pixel_range), k)
+            for i, k in zip(blocks, keys, strict=True)
+        ]
+        return np.concatenate(parts) if parts else np.zeros((0, self.z_dim), np.float32)
+
+    def decode(self, z: np.ndarray) -> Float[np.ndarray, "n ..."]:
+        """Data `[n *x_shape]` of codes `[n z_dim]`."""
+        z = self._check(z, (self.z_dim,), "codes")
+        parts = [
+            self._block(self._decode, jnp.asarray(z[i : i + BLOCK], jnp.float32))
+            for i in range(0, len(z), BLOCK)
+        ]
+        return np.concatenate(parts) if parts else np.zeros((0, *self.x_shape), np.float32)
+
+    def sample(self, key: jax.Array | int, n: int) -> Float[np.ndarray, "n ..."]:
+        """New data `[n *x_shape]`, decoded from `n` codes drawn with a key, or an integer seed."""
+        return self.decode(self.draw(key, n))
+
+    def draw(self, key: jax.Array | int, n: int) -> Float[np.ndarray, "n d"]:
+        """`n` codes from the prior or the sampler the model was trained with."""
+        key = jax.random.key(key) if isinstance(key, int) else key
+        return np.asarray(self._draw(self.params, self.stats, key, n))
+
+    def reconstruct(self, x: np.ndarray) -> Float[np.ndarray, "n ..."]:
+        """Data `[n *x_shape]` encoded and decoded again."""
+        return self.decode(self.encode(x))
+
+    def interpolate(self, a: np.ndarray, b: np.ndarray, n: int) -> Float[np.ndarray, "n ..."]:
+        """`n` steps from one example `a` to another `b`, both included, straight between their codes."""
+        ends = self.encode(np.stack([a, b]))
+        t = np.linspace(0.0, 1.0, n, dtype=np.float32)[:, None]
+        return self.decode((1.0 - t) * ends[:1] + t * ends[1:])
+
+    def _block(self, run, x: jax.Array, *rest) -> np.ndarray:
+        """Runs one block, padded to full size so that every block is the same program."""
+        padding = ((0, BLOCK - len(x)),) + ((0, 0),) * (x.ndim - 1)
+        return np.asarray(run(self.params, self.stats, jnp.pad(x, padding), *rest))[: len(x)]
+
+    def _check(self, array: np.ndarray, shape: tuple[int, ...], word: str) -> np.ndarray:
+        array = np.asarray(array)
+        if array.shape[1:] != tuple(shape):
+            expected = ", ".join(("n", *map(str, shape)))
+            raise ValueError(f"this model takes {word} of shape ({expected}), not {array.shape}")
+        return array

@@ -1,0 +1,95 @@
+"""What nets an experiment is made with, independent of the family that trains them."""
+
+from __future__ import annotations
+
+import importlib
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from coulomb_jax.family import Net
+from coulomb_jax.naming import nearest
+
+ACTIVATIONS: dict[str, Callable] = {
+    "relu": jax.nn.relu,
+    "leaky_relu": jax.nn.leaky_relu,
+    "silu": jax.nn.silu,
+    "tanh": jnp.tanh,
+}
+NETS = ("dcgan", "mlp")
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """The nets of an experiment: a kind, its sizes, and the data it is made for.
+
+    Attributes:
+      x_shape: shape of one example, `(h, w, c)` or `(d,)`.
+      z_dim: latent dimensions, at least 1.
+      x_range: (low, high) of the data, which the decoder's last layer keeps to: a logistic scaled to
+        the interval; None for a linear last layer.
+      name: the file of `coulomb_jax.nets` that builds them: "mlp" or "dcgan".
+      hidden: neurons (mlp) or channels (dcgan) of each layer, counted from the encoder's input; the
+        decoder mirrors them. Empty: the file's own default.
+      width: factor on every entry of `hidden` (Table 2 of [sansone2019] has 0.25, 0.5 and 1).
+      activation: a key of `ACTIVATIONS`.
+      gain: factor on the initial standard deviation of the weights.
+      x_scale: the unit of the data that the nets work in: the encoder sees x / x_scale, the decoder's
+        output is multiplied by it. Losses stay in the data's own units.
+      dtype: what the nets compute in, "float32" or "bfloat16"; parameters are float32.
+    """
+
+    x_shape: tuple[int, ...]
+    z_dim: int
+    x_range: tuple[float, float] | None = None
+    name: str = "mlp"
+    hidden: tuple[int, ...] = ()
+    width: float = 1.0
+    activation: str = "relu"
+    gain: float = 1.0
+    x_scale: float = 1.0
+    dtype: str = "float32"
+
+    def __post_init__(self):
+        if self.z_dim < 1:
+            raise ValueError(
+                f"z_dim must be at least 1, not {self.z_dim}; set --config.arch.z_dim to the number "
+                "of latent dimensions"
+            )
+        for word, value, valid in (
+            ("net", self.name, NETS),
+            ("activation", self.activation, tuple(ACTIVATIONS)),
+            ("dtype", self.dtype, ("float32", "bfloat16")),
+        ):
+            if value not in valid:
+                raise ValueError(nearest(word, value, valid))
+        for word, value in (("width", self.width), ("gain", self.gain), ("x_scale", self.x_scale)):
+            if not (math.isfinite(value) and value > 0):
+                raise ValueError(f"{word} must be positive and finite, not {value}")
+
+    def layers(self, default: tuple[int, ...]) -> tuple[int, ...]:
+        """The sizes of the hidden layers, `default` where none are named, times `width`."""
+        return tuple(max(1, round(size * self.width)) for size in self.hidden or default)
+
+    def encoder(self, outputs: int | None = None) -> Net:
+        """Data to `outputs` numbers an example, `z_dim` of them where not said."""
+        return Net(self._file.Encoder(self, outputs or self.z_dim), self.x_shape)
+
+    def decoder(self) -> Net:
+        """Codes `[b z_dim]` to data `[b *x_shape]` within `x_range`."""
+        return Net(self._file.Decoder(self), (self.z_dim,))
+
+    @property
+    def _file(self) -> Any:
+        return importlib.import_module(f"coulomb_jax.nets.{self.name}")
+
+    def into_range(self, y: jax.Array) -> jax.Array:
+        """What a decoder's last layer does: a logistic onto `x_range`, or the unit of the data."""
+        if self.x_range is None:
+            return y * self.x_scale
+        low, high = self.x_range
+        return low + (high - low) * jax.nn.sigmoid(y)

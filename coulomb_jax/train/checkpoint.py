@@ -1,0 +1,70 @@
+"""Checkpoints of a run, by orbax: the model and the rest as two items, so that a user can load the first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import jax
+import orbax.checkpoint as ocp
+
+from coulomb_jax.train.state import State
+
+
+class Checkpoints:
+    """The `checkpoints` folder of a run: saved in the background, atomically, the newest kept.
+
+    Args:
+      folder: of the checkpoints, made where it is missing.
+      keep: how many to keep, at least 1.
+    """
+
+    def __init__(self, folder: str | Path, *, keep: int = 2):
+        options = ocp.CheckpointManagerOptions(max_to_keep=keep, create=True)
+        self._manager = ocp.CheckpointManager(Path(folder).resolve(), options=options)
+
+    def latest(self) -> int | None:
+        """The newest step saved, or None."""
+        return self._manager.latest_step()
+
+    def save(self, step: int, state: State) -> None:
+        """Saves a state unless that step is there already; the write goes on in the background."""
+        if step in self._manager.all_steps():
+            return
+        model = {"params": state.params, "stats": state.stats}
+        rest = {"step": state.step, "opt": state.opt}
+        self._manager.save(
+            step,
+            args=ocp.args.Composite(model=ocp.args.StandardSave(model), training=ocp.args.StandardSave(rest)),
+        )
+
+    def restore(self, step: int, like: State) -> State:
+        """The state of a step, in the structure, types and devices of `like`."""
+        model = {"params": like.params, "stats": like.stats}
+        rest = {"step": like.step, "opt": like.opt}
+        restored = self._manager.restore(
+            step,
+            args=ocp.args.Composite(
+                model=ocp.args.StandardRestore(_abstract(model)),
+                training=ocp.args.StandardRestore(_abstract(rest)),
+            ),
+        )
+        return State(**restored["model"], **restored["training"])
+
+    def restore_model(self, step: int, like: tuple[Any, Any]) -> tuple[Any, Any]:
+        """Parameters and batch statistics of a step, without what training alone needs."""
+        model = _abstract({"params": like[0], "stats": like[1]})
+        args = ocp.args.Composite(model=ocp.args.StandardRestore(model))
+        restored = self._manager.restore(step, args=args)["model"]
+        return restored["params"], restored["stats"]
+
+    def close(self) -> None:
+        """Waits until everything is written."""
+        self._manager.wait_until_finished()
+        self._manager.close()
+
+
+def _abstract(tree):
+    """Shapes and types, placed on the first local device whatever device they were saved from."""
+    here = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+    return jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=here), tree)

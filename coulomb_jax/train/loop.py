@@ -1,0 +1,224 @@
+"""The training loop, one for every family."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from coulomb_jax.data.batches import BatchOrder
+from coulomb_jax.family import Family, Fit, Stage
+from coulomb_jax.model import Model
+from coulomb_jax.train import launch
+from coulomb_jax.train.checkpoint import Checkpoints
+from coulomb_jax.train.log import Log
+from coulomb_jax.train.state import State, init
+from coulomb_jax.train.step import play
+
+
+class Diverged(ArithmeticError):
+    """A term of a loss is no longer finite; the message names the term and the step."""
+
+
+class Interrupted(Exception):
+    """Training was asked to stop (SIGINT or SIGTERM) and has saved what it had."""
+
+
+class Plan(NamedTuple):
+    """How a run is trained, apart from what: numbers only.
+
+    Attributes:
+      steps: rounds of each stage, by its name.
+      batch: examples a round and device group, the global batch.
+      seeds: one a repetition; each draws its own weights, order and noise.
+      dispatch: steps a call of the device; 1 where XLA handles a loop of convolutions badly (CPU).
+      save_every: steps between checkpoints.
+    """
+
+    steps: Mapping[str, int]
+    batch: int
+    seeds: Sequence[int]
+    dispatch: int
+    save_every: int
+
+
+def length(family: Family, steps: Mapping[str, int]) -> int:
+    """All the steps of a run, a `Fit` counting as one."""
+    return sum(1 if isinstance(s, Fit) else steps[s.name] for s in family.stages)
+
+
+def train(
+    family: Family,
+    optimizers: Mapping[str, optax.GradientTransformation],
+    data: np.ndarray,
+    plan: Plan,
+    *,
+    pixel_range: tuple[float, float] | None = None,
+    devices: Sequence[jax.Device] | None = None,
+    checkpoints: Checkpoints | None = None,
+    log: Log | None = None,
+) -> State:
+    """Plays a family's stages on a data set, from its newest checkpoint where there is one.
+
+    Args:
+      family: what to train.
+      optimizers: by the name of the update.
+      data: `[n ...]`, or `[repetitions n ...]` where each repetition has its own.
+      plan: steps, batch, seeds.
+      pixel_range: what uint8 data are scaled to.
+      devices: to share every batch among; None for all local ones.
+      checkpoints: where to save and resume; None for neither.
+      log: told the metrics of every call of the device.
+
+    Returns:
+      The final state. The same plan and data give the same state bit for bit, interrupted or not.
+
+    Raises:
+      ValueError: a batch that the data or the devices do not allow.
+      Diverged: a term is not finite.
+      Interrupted: a signal came; the state is saved.
+    """
+    devices = list(devices or jax.local_devices())
+    repeated = len(plan.seeds) > 1
+    own_data = repeated and data.ndim > len(family.nets["encoder"].takes) + 1
+    if plan.batch % len(devices):
+        raise ValueError(
+            f"the batch is shared among {len(devices)} devices, which {plan.batch} examples cannot "
+            f"be; choose a multiple of {len(devices)}, or fewer devices with --config.devices"
+        )
+    orders = [BatchOrder(data.shape[own_data], plan.batch, seed) for seed in plan.seeds]
+    keys = jnp.stack([jax.random.key(seed) for seed in plan.seeds])
+    keys = jax.vmap(partial(jax.random.split, num=2))(keys)
+    first, keys = keys[:, 0], keys[:, 1]
+    if not repeated:
+        first, keys = first[0], keys[0]
+    fresh = partial(init, family, optimizers)
+    state = jax.jit(jax.vmap(fresh) if repeated else fresh)(first)
+    if checkpoints is not None and checkpoints.latest() is not None:
+        state = checkpoints.restore(checkpoints.latest(), state)
+    state, keys, on_device = launch.replicate((state, keys, data), devices)
+
+    step = int(np.ravel(state.step)[0])
+    log = log or Log(None)
+    log.begin(step, length(family, plan.steps))
+    pending: list[tuple[int, dict]] = []
+
+    def settle():
+        while pending:
+            at, metrics = pending.pop(0)
+            metrics = {k: np.asarray(v) for k, v in metrics.items()}
+            check_finite(metrics, at, plan.seeds)
+            log.write(at + next(iter(metrics.values())).shape[-1], metrics)
+
+    def save():
+        settle()
+        if checkpoints is not None:
+            checkpoints.save(step, state)
+
+    start = 0
+    with stop_signals() as stopped, log:
+        for stage in family.stages:
+            if isinstance(stage, Fit):
+                if step <= start:
+                    settle()
+                    state = fit(family, stage, state, data, keys, pixel_range, repeated, own_data)
+                    state, step = launch.replicate(state, devices), start + 1
+                start += 1
+                continue
+            end = start + plan.steps[stage.name]
+            if step < end:
+                run = launch.launch(
+                    play(family, stage, optimizers, start=start),
+                    devices=devices,
+                    pixel_range=pixel_range,
+                    repeated=repeated,
+                    own_data=own_data,
+                )
+            while step < end:
+                at, steps = step - start, plan.dispatch - (step - start) % plan.dispatch
+                steps = min(steps, end - step)
+                places = np.stack([_rounds(order, stage, at, steps) for order in orders])
+                places = launch.split(places if repeated else places[0], len(devices))
+                state, metrics = run(state, on_device, places, keys)
+                settle()
+                pending.append((step, metrics))
+                step += steps
+                if step // plan.save_every > (step - steps) // plan.save_every:
+                    save()
+                if stopped():
+                    save()
+                    raise Interrupted(f"stopped at step {step}, which is saved")
+            start = end
+        save()
+    return state
+
+
+def _rounds(order: BatchOrder, stage: Stage, at: int, steps: int) -> np.ndarray:
+    """The examples of rounds `at` to `at + steps`: `[steps r b]`."""
+    r = max(update.repeat for update in stage.updates)
+    return order.indices(at * r, steps * r).reshape(steps, r, order.batch)
+
+
+def check_finite(metrics: Mapping[str, np.ndarray], start: int, seeds: Sequence[int]) -> None:
+    """Raises `Diverged` with the first step, term and seed of a value that is not finite."""
+    worst = None
+    for name, values in metrics.items():
+        table = values.reshape(len(seeds), -1)
+        for repetition, at in np.argwhere(~np.isfinite(table)):
+            found = (
+                int(at),
+                name.endswith("/loss"),
+                name,
+                seeds[repetition],
+                table[repetition, at],
+            )
+            worst = min(worst or found, found)
+    if worst is not None:
+        at, _, name, seed, value = worst
+        raise Diverged(
+            f"{name} is {value} at step {start + at + 1} (seed {seed}), where every term must be "
+            "finite; lower the learning rate or the weight of that term, the last checkpoint is kept"
+        )
+
+
+def fit(family, stage, state, data, keys, pixel_range, repeated, own_data) -> State:
+    """Makes a `Fit` from the codes of the training set, for every repetition."""
+    fitted = []
+    for r in range(len(keys) if repeated else 1):
+        pick = (lambda a, r=r: a[r]) if repeated else (lambda a: a)
+        one = jax.tree.map(pick, state)
+        model = Model(family, one.params, one.stats, pixel_range=pixel_range)
+        z = model.encode(data[r] if own_data else data)
+        key = jax.random.fold_in(pick(keys), one.step)
+        fitted.append(jax.jit(stage.fit)(jnp.asarray(z), key))
+    arrays = jax.tree.map(lambda *a: jnp.stack(a), *fitted) if repeated else fitted[0]
+    return state._replace(step=state.step + 1, params=state.params | {stage.name: arrays})
+
+
+@contextmanager
+def stop_signals():
+    """Turns SIGINT and SIGTERM into a question asked between calls; a second SIGINT interrupts."""
+    seen = []
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+
+    def remember(number, frame):
+        if seen and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        seen.append(number)
+
+    before = {s: signal.signal(s, remember) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: bool(seen)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,53 @@
+"""What training changes, and nothing else: the state that a checkpoint holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from coulomb_jax.family import Family, Fit
+from coulomb_jax.nets.bound import initialize
+
+
+class State(NamedTuple):
+    """The state of a run; with repetitions every leaf has them as its leading axis.
+
+    Attributes:
+      step: rounds played, over all stages; a `Fit` counts as one.
+      params: parameters by net and by fit.
+      stats: batch statistics by net.
+      opt: optimizer states by update.
+    """
+
+    step: jax.Array
+    params: dict[str, Any]
+    stats: dict[str, Any]
+    opt: dict[str, Any]
+
+
+def updates(family: Family) -> list:
+    """The family's moves, over all its stages."""
+    return [u for s in family.stages if not isinstance(s, Fit) for u in s.updates]
+
+
+def init_model(family: Family, key: jax.Array) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Fresh parameters and batch statistics, those of a `Fit` zeros of the right shape until it is made."""
+    params, stats = initialize(family.nets, key)
+    codes = jax.ShapeDtypeStruct((2, *family.nets["decoder"].takes), jnp.float32)
+    for fit in (s for s in family.stages if isinstance(s, Fit)):
+        shapes = jax.eval_shape(fit.fit, codes, key)
+        params[fit.name] = jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), shapes)
+    return params, stats
+
+
+def init(family: Family, optimizers: Mapping[str, optax.GradientTransformation], key: jax.Array) -> State:
+    """A fresh state."""
+    params, stats = init_model(family, key)
+    opt = {
+        u.name: optimizers[u.name].init({name: params[name] for name in u.learns}) for u in updates(family)
+    }
+    return State(jnp.zeros((), jnp.int32), params, stats, opt)

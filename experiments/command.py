@@ -1,0 +1,80 @@
+"""The command line of an experiment: `--config=FILE[:preset]`, `--config.key=value`, `--workdir`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from absl import flags
+from ml_collections import ConfigDict, config_flags
+
+from experiments import files
+
+USAGE = """usage: python -m experiments.{dataset} --config=FILE[:preset] [--config.KEY=VALUE] [--workdir=DIR]
+
+  --config=couae.py         a config of the package: {configs}
+  --config=couae.py:tiny    the same with a preset: {presets}
+  --config=./mine.py        a config file of your own, with get_config(setting)
+  --config.family.weight=3  overrides a key; {keys}
+  --workdir=DIR             where the run goes; runs/{dataset}-<config>[-<preset>] where not said
+"""
+
+
+def parse(dataset: str, arguments: list[str]) -> tuple[ConfigDict, Path]:
+    """The config and the run folder that a command line asks for.
+
+    Args:
+      dataset: that the module trains on.
+      arguments: the words behind the program's name.
+
+    Raises:
+      ValueError: anything unknown, with the nearest valid names.
+    """
+    spec, rest = _take(arguments, "config")
+    if spec is None:
+        raise ValueError(f"an experiment needs --config, one of {', '.join(files.names())}")
+    stem, config = files.read(spec, dataset)
+    values = flags.FlagValues()
+    config_flags.DEFINE_config_dict("config", config, flag_values=values)
+    flags.DEFINE_string("workdir", None, "The run folder.", flag_values=values)
+    # The flag reads overrides from sys.argv itself, and holds nothing where there are none.
+    command, sys.argv = sys.argv, [sys.argv[0], *rest]
+    try:
+        left = values(sys.argv)[1:]
+    except (KeyError, AttributeError) as error:
+        raise ValueError(f"there is no such config key: {str(error.args[0]).strip()}") from error
+    except (TypeError, flags.Error) as error:
+        raise ValueError(str(error)) from error
+    finally:
+        sys.argv = command
+    if left:
+        raise ValueError(f"an experiment takes flags only, not {' '.join(left)}")
+    preset = f"-{config.preset}" if config.preset else ""
+    return values.config or config, Path(values.workdir or f"runs/{dataset}-{stem}{preset}").expanduser()
+
+
+def usage(dataset: str) -> str:
+    """What `--help` prints: the flags, and every key with its value."""
+    from experiments.configs import base
+
+    _, config = files.read("couae.py", dataset)
+    keys = ", ".join(config) + "; all of them with `python -m experiments.list couae.py " + dataset
+    return USAGE.format(
+        dataset=dataset,
+        configs=", ".join(files.names()),
+        presets=", ".join(base.presets(dataset)),
+        keys=keys + "`",
+    )
+
+
+def _take(arguments: list[str], name: str) -> tuple[str | None, list[str]]:
+    """Takes `--name=value` or `--name value` out of a command line."""
+    rest, value, words = [], None, iter(arguments)
+    for word in words:
+        if word in (f"--{name}", f"-{name}"):
+            value = next(words, "")
+        elif word.startswith((f"--{name}=", f"-{name}=")):
+            value = word.partition("=")[2]
+        else:
+            rest.append(word)
+    return value, rest

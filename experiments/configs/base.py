@@ -1,0 +1,176 @@
+"""Every key of a config, and what each data set and preset sets it to.
+
+A setting is a data set, or a data set and a preset: "grid", "grid:paper". `SETTINGS` here and in each
+family's file are tables of dotted keys, merged in the order: "" (always), the data set, the preset on
+any data set (":tiny"), the preset on this one ("grid:tiny"); the family's table after this one's at each
+step. A preset exists for a data set where one of the tables names it.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from ml_collections import ConfigDict, config_dict
+
+from coulomb_jax import data, families
+from coulomb_jax.family import Fit
+from coulomb_jax.naming import nearest
+from coulomb_jax.nets.architecture import Architecture
+from coulomb_jax.train import optimizers, state
+
+SETTINGS: dict[str, dict[str, Any]] = {
+    # Default: the best schedule found that ends within three minutes on two CPU cores. The nets see the
+    # data in units of 10 ** 0.5; losses, and so family.weight, are in the data's own units.
+    "grid": {
+        "batch": 100,
+        "steps": 250_000,
+        "dispatch": 2500,
+        "arch.z_dim": 2,
+        "arch.hidden": (128, 128),
+        "arch.activation": "tanh",
+        "arch.gain": 2.0,
+        "arch.x_scale": 10**0.5,
+        "optimizer.learning_rate": 3e-3,
+        "optimizer.schedule": "cosine",
+    },
+    # [sansone2019] section 4: MLP 128-128 at both sides, Adam 1e-3, 3,000,000 iterations, 10 repetitions.
+    # It does not say the activation, the batch, the initial weights: ReLU, all 500 points, Glorot's here.
+    "grid:paper": {
+        "repetitions": 10,
+        "batch": 500,
+        "steps": 3_000_000,
+        "arch.activation": "relu",
+        "arch.gain": 1.0,
+        "arch.x_scale": 1.0,
+        "optimizer.learning_rate": 1e-3,
+        "optimizer.schedule": "constant",
+        "checkpoint.every": 100_000,
+    },
+    "grid:tiny": {"steps": 300, "dispatch": 100, "eval.samples": 500},
+    "digits": {
+        "batch": 100,
+        "steps": 10_000,
+        "dispatch": 200,
+        "arch.z_dim": 8,
+        "arch.hidden": (256, 256),
+        "optimizer.schedule": "cosine",
+    },
+    "digits:tiny": {"steps": 60, "dispatch": 20, "eval.samples": 200},
+    "mnist": {
+        "batch": 100,
+        "steps": 12_000,
+        "dispatch": 100,
+        "arch.z_dim": 8,
+        "arch.hidden": (512, 256),
+        "optimizer.schedule": "cosine",
+    },
+    "mnist:tiny": {"steps": 30, "dispatch": 10, "arch.hidden": (32,), "eval.samples": 200},
+    # The authors' code of [tolstikhin2018]: convolutions, 100 epochs of 600 steps, Adam with beta1 = 0.5,
+    # the rate halved at epoch 30 and divided by five at 50. Its 200 steps of encoder pre-training and
+    # its input jitter of 0.01 are not played here.
+    "mnist:paper": {
+        "batch": 100,
+        "steps": 60_000,
+        "arch.name": "dcgan",
+        "arch.z_dim": 8,
+        "arch.hidden": (),
+        "optimizer.schedule": "piecewise",
+        "optimizer.at": (0.3, 0.5),
+        "optimizer.factors": (0.5, 0.2),
+        "optimizer.b1": 0.5,
+    },
+    "images": {
+        "batch": 50,
+        "steps": 4_000,
+        "dispatch": 50,
+        "arch.z_dim": 16,
+        "arch.hidden": (512, 256),
+        "optimizer.schedule": "cosine",
+    },
+    "images:tiny": {"batch": 10, "steps": 20, "arch.hidden": (32,), "eval.samples": 100},
+}
+for _preset in ("", ":tiny", ":paper"):
+    SETTINGS["fashion_mnist" + _preset] = SETTINGS["mnist" + _preset]
+
+
+def get(setting: str, family: str, settings: Mapping[str, Mapping[str, Any]] | None = None) -> ConfigDict:
+    """The config of a family on a data set, with every key that can be overridden.
+
+    Args:
+      setting: "dataset" or "dataset:preset".
+      family: a name of `coulomb_jax.families`.
+      settings: the family's own table, of the form of `SETTINGS`.
+
+    Raises:
+      ValueError: no such data set, preset or family, with the nearest valid names.
+    """
+    dataset, _, preset = setting.partition(":")
+    tables = (SETTINGS, settings or {})
+    if preset and preset not in presets(dataset, settings):
+        raise ValueError(nearest(f"preset of {dataset}", preset, presets(dataset, settings)))
+    config = _every_key(dataset, family)
+    layers = ["", dataset] + ([f":{preset}", f"{dataset}:{preset}"] if preset else [])
+    chosen = {k: v for layer in layers for table in tables for k, v in table.get(layer, {}).items()}
+    for update in config.optimizers:
+        for key, value in chosen.items():
+            if key.startswith("optimizer."):
+                config.optimizers[update][key.removeprefix("optimizer.")] = value
+    for stage in config.steps:
+        config.steps[stage] = chosen.get("steps", config.steps[stage])
+    config.update_from_flattened_dict(
+        {k: v for k, v in chosen.items() if k != "steps" and not k.startswith("optimizer.")}
+    )
+    config.preset = preset
+    return config
+
+
+def presets(dataset: str, settings: Mapping[str, Mapping] | None = None) -> list[str]:
+    """The presets that a data set has, the family's own among them."""
+    split = [key.partition(":") for table in (SETTINGS, settings or {}) for key in table]
+    return sorted({preset for name, _, preset in split if preset and name in ("", dataset)})
+
+
+def _every_key(dataset: str, family: str) -> ConfigDict:
+    """All keys at the defaults of the functions that read them."""
+    arch = _options(Architecture, skip=("x_shape", "x_range"))
+    sizes = Architecture(x_shape=(2,), z_dim=2)
+    made = families.make(family, sizes)
+    moves = [u.name for u in state.updates(made)]
+    stages = [s.name for s in made.stages if not isinstance(s, Fit)]
+    optimizer = {"name": "adam", "learning_rate": 1e-3} | _options(
+        optimizers.make, skip=("name", "learning_rate", "steps", "options")
+    )
+    return ConfigDict(
+        {
+            "preset": "",
+            "seed": 0,
+            "repetitions": 1,
+            "batch": 100,
+            "devices": 0,
+            "dtype": "float32",
+            "dispatch": 100,
+            "steps": dict.fromkeys(stages, 1000),
+            "data": {"name": dataset} | _placeholders(data.options(dataset)),
+            "arch": arch | {"z_dim": 8},
+            "family": {"name": family} | _options(families.function(family), skip=("arch",)),
+            "sampler": {"name": "prior"},
+            "optimizers": {move: dict(optimizer) for move in moves},
+            "checkpoint": {"every": 10_000, "keep": 2},
+            "eval": {"samples": 10_000, "codes": 2_000, "kernel": "wae_multiscale"},
+            "references": {},
+        }
+    )
+
+
+def _options(function, *, skip: tuple[str, ...]) -> dict[str, Any]:
+    """Arguments of a function and their defaults."""
+    parameters = inspect.signature(function).parameters
+    return _placeholders({k: p.default for k, p in parameters.items() if k not in skip})
+
+
+def _placeholders(options: dict[str, Any]) -> dict[str, Any]:
+    """None becomes a field that an override may fill: a number, or text where the name says so."""
+    kinds = {"dir": str, "limit": int}
+    return {k: config_dict.placeholder(kinds.get(k, float)) if v is None else v for k, v in options.items()}

@@ -1,0 +1,136 @@
+"""What a trained model is worth: numbers and figures of a run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from ml_collections import ConfigDict
+
+from coulomb_jax import mmd
+from coulomb_jax.data.source import Source
+from coulomb_jax.metrics.likelihood import kde_log_likelihood
+from coulomb_jax.model import Model
+from coulomb_jax.naming import nearest
+from coulomb_jax.nets.pixels import to_units
+from experiments import figures
+
+KERNELS = ("coulomb", "energy", "wae_multiscale")
+"""Kernels that need no more than the dimension: those that `eval.kernel` may name."""
+
+
+def kernel(name: str, dim: int):
+    """The kernel that latent codes are compared with the prior by.
+
+    Raises:
+      ValueError: no such kernel, with the nearest valid names.
+    """
+    if name not in KERNELS:
+        raise ValueError(nearest("kernel", name, KERNELS))
+    return mmd.energy() if name == "energy" else getattr(mmd, name)(dim)
+
+
+def numbers(model: Model, source: Source, options: ConfigDict, seed: int) -> dict[str, float]:
+    """The metrics of one model.
+
+    Args:
+      model: trained.
+      source: its data.
+      options: `samples` to draw, `codes` and `kernel` of the latent MMD.
+      seed: of everything drawn.
+
+    Returns:
+      `reconstruction_error`, the squared error summed over coordinates in the data's units, the mean
+      over the test set; `reconstruction_error_train`, over as many training examples;
+      `latent_mmd2` between test codes and what the sampler draws, with `latent_mmd2_error`, its standard
+      error; and for data in the plane the KDE log-likelihood in nats.
+    """
+    keys = jax.random.split(jax.random.key(seed), 3)
+    values = {
+        "reconstruction_error": _reconstruction_error(model, source.test),
+        "reconstruction_error_train": _reconstruction_error(model, source.train[: len(source.test)]),
+    }
+    z = model.encode(source.test[: options.codes], key=keys[0])
+    value, error = mmd.mmd2_with_error(
+        jnp.asarray(z), jnp.asarray(model.draw(keys[1], len(z))), kernel(options.kernel, z.shape[1])
+    )
+    values |= {"latent_mmd2": float(value), "latent_mmd2_error": float(error)}
+    if source.range is None:
+        generated = model.sample(keys[2], options.samples)
+        score = kde_log_likelihood(generated, source.test)
+        values |= {
+            "log_likelihood": score.log_likelihood,
+            "log_likelihood_best_on_test": score.log_likelihood_best_on_test,
+            "bandwidth": score.bandwidth,
+            "bandwidth_best_on_test": score.bandwidth_best_on_test,
+        }
+    return values
+
+
+def ceiling(source: Source) -> dict[str, float]:
+    """What no model can beat, where the law of the data is known."""
+    if source.truth is None:
+        return {}
+    score = kde_log_likelihood(source.truth, source.test)
+    return {
+        "log_likelihood_bound": source.entropy_bound,
+        "log_likelihood_ceiling": score.log_likelihood,
+    }
+
+
+def draw_figures(model: Model, source: Source, folder: Path, title: str, seed: int) -> list[Path]:
+    """Writes the figures of one model and its run, and returns their paths."""
+    folder.mkdir(exist_ok=True)
+    keys = jax.random.split(jax.random.key(seed), 2)
+    shown = {name: folder / f"{name}.png" for name in ("samples", "codes", "curves")}
+    z = model.encode(source.test[:5000])
+    figures.codes_and_prior(shown["codes"], z, model.draw(keys[0], 5000), title=title)
+    records = [json.loads(s) for s in (folder.parent / "metrics.jsonl").read_text().splitlines()]
+    figures.training_curves(shown["curves"], records, title=title)
+    if source.range is None:
+        generated = model.sample(keys[1], len(source.test))
+        figures.samples_in_plane(shown["samples"], source.test, generated, title=title)
+    else:
+        shown["reconstructions"] = folder / "reconstructions.png"
+        originals = np.asarray(to_units(jnp.asarray(source.test[:32]), source.range))
+        figures.reconstruction_grid(
+            shown["reconstructions"],
+            originals,
+            model.reconstruct(originals),
+            value_range=source.range,
+        )
+        figures.image_grid(shown["samples"], model.sample(keys[1], 64), value_range=source.range)
+    return list(shown.values())
+
+
+def summary(per_model: list[dict[str, float]]) -> tuple[dict[str, float], dict[str, float]]:
+    """Means over repetitions, and standard deviations (n - 1) where there are several."""
+    names = per_model[0]
+    table = {name: np.array([m[name] for m in per_model]) for name in names}
+    means = {name: float(v.mean()) for name, v in table.items()}
+    if len(per_model) == 1:
+        return means, {}
+    return means, {name: float(v.std(ddof=1)) for name, v in table.items()}
+
+
+def report(results: dict[str, Any]) -> str:
+    """The metrics as lines for the screen, beside what they compare with."""
+    lines, spread = [], results["standard_deviations"]
+    for name, value in results["metrics"].items():
+        sd = f" +- {spread[name]:.4g}" if name in spread else ""
+        lines.append(f"  {name:<29} {value:.4g}{sd}")
+    for name, value in results["references"].items():
+        shown = f"{value[0]:g} +- {value[1]:g}" if isinstance(value, (tuple, list)) else f"{value:.3f}"
+        lines.append(f"  {name:<29} {shown}")
+    return "\n".join(lines)
+
+
+def _reconstruction_error(model: Model, x: np.ndarray) -> float:
+    """Mean over examples of the squared error summed over coordinates."""
+    original = np.asarray(to_units(jnp.asarray(x), model.pixel_range), np.float64)
+    errors = (model.reconstruct(x) - original).reshape(len(x), -1)
+    return float(np.mean(np.sum(errors**2, axis=1)))

@@ -1,0 +1,97 @@
+"""The look all figures share: palette, type, and a page whose panels are placed in inches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, Real
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+# Blue and vermilion of the Okabe-Ito palette, which every kind of colour vision tells apart.
+BLUE, VERMILION = "#0072B2", "#D55E00"
+INK, MUTED, RULE, PAPER = "#1f2430", "#6b7280", "#c9ced6", "#ffffff"
+DOTS_PER_INCH = 150
+
+
+class Page:
+    """A white sheet; everything is placed in inches from its lower left corner.
+
+    It is a Figure of its own with its own canvas: pyplot, whose current figure is shared by all
+    threads, is never asked.
+    """
+
+    def __init__(self, width: float, height: float):
+        self.width, self.height = width, height
+        self.figure = Figure(figsize=(width, height), dpi=DOTS_PER_INCH, facecolor=PAPER)
+        FigureCanvasAgg(self.figure)
+
+    def panel(self, left: float, bottom: float, width: float, height: float) -> Axes:
+        """Axes with an open frame and quiet ticks."""
+        box = (left / self.width, bottom / self.height, width / self.width, height / self.height)
+        axes = self.figure.add_axes(box)
+        axes.tick_params(colors=MUTED, labelsize=9, length=3, width=0.8, pad=3)
+        for side, spine in axes.spines.items():
+            spine.set_visible(side in ("left", "bottom"))
+            spine.set(color=RULE, linewidth=0.8)
+        return axes
+
+    def text(self, left: float, bottom: float, words: str, **look) -> None:
+        """Words whose baseline starts here."""
+        look = {"color": INK, "fontsize": 10, "va": "baseline"} | look
+        self.figure.text(left / self.width, bottom / self.height, words, **look)
+
+    def save(self, path: str | PathLike) -> None:
+        """Writes the PNG file, and the folder it lies in where that is missing."""
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        # Without a software version in it, the same arrays give the same file.
+        self.figure.savefig(path, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
+
+
+def label(axes: Axes, x: str | None = None, y: str | None = None, title: str | None = None) -> None:
+    """What the axes mean, and the panel's name above its left edge."""
+    if x:
+        axes.set_xlabel(x, color=MUTED, fontsize=10, labelpad=4)
+    if y:
+        axes.set_ylabel(y, color=MUTED, fontsize=10, labelpad=4)
+    if title:
+        axes.set_title(title, loc="left", color=INK, fontsize=10.5, pad=7)
+
+
+def legend(axes: Axes, **look) -> None:
+    """A legend without a box."""
+    look = {"frameon": False, "fontsize": 9, "labelcolor": INK, "handlelength": 1.4} | look
+    axes.legend(**look)
+
+
+def finite_rows(points: Real[np.ndarray, "n d"], name: str) -> tuple[Float[np.ndarray, "k d"], int]:
+    """The points all of whose coordinates are finite, and how many are not.
+
+    Args:
+      points: two-dimensional.
+      name: of the array, for the message.
+
+    Raises:
+      ValueError: the array has another number of axes, or no finite point.
+    """
+    points = np.asarray(points, np.float64)
+    if points.ndim != 2 or 0 in points.shape:
+        raise ValueError(
+            f"{name} must be points of shape [n, d], but its shape is {points.shape}; reshape it"
+        )
+    finite = np.isfinite(points).all(axis=1)
+    if not finite.any():
+        raise ValueError(
+            f"{name} must hold at least one finite point, but none of {len(points)} is; the "
+            "training has diverged: lower the learning rate"
+        )
+    return points[finite], int(np.sum(~finite))
+
+
+def numbers(values: Sequence[float], digits: int) -> str:
+    """Numbers in a row, as words of a caption."""
+    return ", ".join(f"{value:.{digits}f}" for value in values)

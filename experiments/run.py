@@ -1,0 +1,205 @@
+"""A run from its config: data, family, training, evaluation, `results.json`."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+import optax
+from ml_collections import ConfigDict
+
+from coulomb_jax import data, saved
+from coulomb_jax.data.batches import BatchOrder
+from coulomb_jax.data.source import Source
+from coulomb_jax.family import Family
+from coulomb_jax.model import Model
+from coulomb_jax.train import optimizers
+from coulomb_jax.train.checkpoint import Checkpoints
+from coulomb_jax.train.log import Log
+from coulomb_jax.train.loop import Diverged, Interrupted, Plan
+from coulomb_jax.train.loop import train as play_stages
+from experiments import command, evaluate, folder
+
+
+class Run(NamedTuple):
+    """A run that passed every check and has not begun."""
+
+    config: ConfigDict
+    workdir: Path
+    description: dict[str, Any]
+    family: Family
+    optimizers: dict[str, optax.GradientTransformation]
+    sources: list[Source]
+    plan: Plan
+    devices: Sequence[jax.Device]
+
+
+def main(dataset: str) -> None:
+    """The command of a data set; exit code 2 for bad input, 1 for a run that diverged."""
+    arguments = sys.argv[1:]
+    if {"--help", "-h", "--helpfull"} & set(arguments):
+        print(command.usage(dataset))
+        return
+    try:
+        config, workdir = command.parse(dataset, arguments)
+        run = prepare(config, workdir)
+    except ValueError as error:
+        sys.exit(_refusal(error))
+    try:
+        execute(run)
+    except Interrupted as stop:
+        print(f"\n{stop}; the same command goes on from there", file=sys.stderr)
+        sys.exit(130)
+    except Diverged as error:
+        print(f"\n{error}", file=sys.stderr)
+        sys.exit(1)
+
+
+def train(config: ConfigDict, workdir: str | Path) -> dict[str, Any]:
+    """Trains and evaluates a config, as the commands do; what was begun in the folder goes on.
+
+    Args:
+      config: what a config file's `get_config` gives, changed at will.
+      workdir: the run folder.
+
+    Returns:
+      The contents of `results.json`.
+
+    Raises:
+      ValueError: something of the config or the folder cannot be; nothing was done.
+      Diverged: a term of the loss is not finite; checkpoints are kept.
+    """
+    return execute(prepare(config, workdir))
+
+
+def prepare(config: ConfigDict, workdir: str | Path) -> Run:
+    """Loads the data and builds everything, refusing what cannot be before any work is done."""
+    for key in ("repetitions", "batch", "dispatch"):
+        if config[key] < 1:
+            raise ValueError(f"{key} is at least 1, not {config[key]}; change --config.{key}")
+    plain = config.to_dict()
+    seeds = [config.seed + r for r in range(config.repetitions)]
+    options = {k: v for k, v in plain["data"].items() if k != "name"}
+    sources = [data.load(config.data.name, seed=seeds[0], **options)]
+    if sources[0].synthetic:
+        sources += [data.load(config.data.name, seed=seed, **options) for seed in seeds[1:]]
+    source = sources[0]
+    evaluate.kernel(config.eval.kernel, config.arch.z_dim)
+    BatchOrder(len(source.train), config.batch, config.seed)
+
+    arch = plain["arch"] | {
+        "dtype": config.dtype,
+        "x_shape": source.train.shape[1:],
+        "x_range": source.range,
+    }
+    description = saved.describe(arch, plain["family"], plain["sampler"], config.repetitions)
+    _, family = saved.build(description)
+    makers = {}
+    for name, chosen in plain["optimizers"].items():
+        makers[name] = optimizers.make(steps=max(config.steps.values()), **chosen)
+    plan = Plan(config.steps, config.batch, seeds, config.dispatch, config.checkpoint.every)
+    run = Run(
+        config=config,
+        workdir=Path(workdir),
+        description=description,
+        family=family,
+        optimizers=makers,
+        sources=sources,
+        plan=plan,
+        devices=_devices(config.devices, config.batch),
+    )
+    fingerprints = sorted({s.fingerprint for s in sources})
+    folder.claim(run.workdir, plain | {"data": plain["data"] | {"fingerprints": fingerprints}})
+    folder.write(run.workdir / "model.json", description)
+    folder.write(run.workdir / "environment.json", folder.environment())
+    return run
+
+
+def execute(run: Run) -> dict[str, Any]:
+    """Trains from the newest checkpoint on, evaluates, and writes results and figures."""
+    config, began = run.config, time.perf_counter()
+    print(f"{_title(config)}: {len(run.sources[0].train):,} examples, into {run.workdir}")
+    checkpoints = Checkpoints(run.workdir / "checkpoints", keep=config.checkpoint.keep)
+    log = Log(run.workdir)
+    own = len(run.sources) > 1
+    state = play_stages(
+        run.family,
+        run.optimizers,
+        np.stack([s.train for s in run.sources]) if own else run.sources[0].train,
+        run.plan,
+        pixel_range=run.sources[0].range,
+        devices=run.devices,
+        checkpoints=checkpoints,
+        log=log,
+    )
+    trained = time.perf_counter()
+    checkpoints.close()
+    models = []
+    for r in range(config.repetitions):
+        params, stats = state.params, state.stats
+        if config.repetitions > 1:
+            params, stats = jax.tree.map(lambda a, r=r: a[r], (params, stats))
+        models.append(Model(run.family, params, stats, pixel_range=run.sources[0].range))
+    sources = run.sources if own else run.sources * config.repetitions
+    each = [
+        evaluate.numbers(model, source, config.eval, seed)
+        for model, source, seed in zip(models, sources, run.plan.seeds, strict=True)
+    ]
+    means, spread = evaluate.summary(each)
+    published = {f"{k}_published": v for k, v in config.references.items()}
+    results = {
+        "metrics": means,
+        "standard_deviations": spread,
+        "repetitions": each,
+        "references": evaluate.ceiling(sources[0]) | published,
+        "protocol": {
+            "data": config.data.name,
+            "fingerprints": [s.fingerprint for s in run.sources],
+            "train": len(sources[0].train),
+            "test": len(sources[0].test),
+            **config.eval.to_dict(),
+        },
+        "timing": {
+            "train_seconds": round(trained - began, 2),
+            "evaluate_seconds": round(time.perf_counter() - trained, 2),
+            "steps_per_second": round(log.steps / log.seconds, 1) if log.seconds else None,
+        },
+    }
+    folder.write(run.workdir / "results.json", results)
+    figures = evaluate.draw_figures(
+        models[0], sources[0], run.workdir / "figures", _title(config), config.seed
+    )
+    print(evaluate.report(results))
+    print(f"results: {run.workdir / 'results.json'}")
+    print(f"figures: {', '.join(str(path) for path in figures)}")
+    print(f'model:   coulomb_jax.load("{run.workdir}")')
+    return results
+
+
+def _title(config: ConfigDict) -> str:
+    times = f" x {config.repetitions}" if config.repetitions > 1 else ""
+    return f"{config.family.name} on {config.data.name}{times}"
+
+
+def _devices(wanted: int, batch: int) -> list[jax.Device]:
+    """The first `wanted` local devices, all of them for 0."""
+    local = jax.local_devices()
+    if not 0 <= wanted <= len(local):
+        raise ValueError(f"devices is 0 (all) to {len(local)} on this machine, not {wanted}")
+    devices = local[: wanted or len(local)]
+    if batch % len(devices):
+        raise ValueError(
+            f"a batch is divided evenly among the devices, but {batch} examples are not among "
+            f"{len(devices)}; change --config.batch or --config.devices"
+        )
+    return devices
+
+
+def _refusal(error: Exception) -> int:
+    print(f"error: {error}", file=sys.stderr)
+    return 2

@@ -1,0 +1,116 @@
+"""A real, miniature ArrayRecord folder, written by TensorFlow Datasets without TensorFlow."""
+
+import io
+import json
+from unittest import mock
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from coulomb_jax import data
+from coulomb_jax.data import prepared
+
+SITE = "https://example.org/mnist/"
+
+
+@pytest.fixture(scope="module")
+def images():
+    random = np.random.default_rng(0)
+    return {"train": random.integers(0, 256, (9, 28, 28, 1), np.uint8), "t10k": 255 * np.eye(28)}
+
+
+@pytest.fixture(scope="module")
+def folder(images, tmp_path_factory):
+    import tensorflow_datasets as tfds
+    from tensorflow_datasets.image_classification import mnist
+
+    images["t10k"] = images["t10k"].astype(np.uint8)[None, ..., None].repeat(3, axis=0)
+
+    def as_png(url, _):
+        # Finished PNG files are what its writer takes without TensorFlow.
+        for pixels in images["train" if "train" in url else "t10k"]:
+            file = io.BytesIO()
+            Image.fromarray(pixels[..., 0]).save(file, "PNG")
+            yield io.BytesIO(file.getvalue())
+
+    def labels(url, _):
+        return np.arange(9) if "train" in url else np.arange(3)
+
+    place = tmp_path_factory.mktemp("tfds")
+    with (
+        mock.patch.object(mnist, "_extract_mnist_images", as_png),
+        mock.patch.object(mnist, "_extract_mnist_labels", labels),
+        mock.patch.object(tfds.download.DownloadManager, "download_and_extract", lambda _, x: x),
+    ):
+        builder = tfds.builder("mnist", data_dir=place, file_format="array_record")
+        builder.download_and_prepare()
+    return place
+
+
+def test_a_prepared_set_is_read_pixel_for_pixel(folder, images):
+    train, train_labels, test, test_labels = prepared.read("mnist", SITE, folder)
+    assert train.dtype == test.dtype == np.uint8
+    # TensorFlow Datasets shuffles what it writes; the label is each example's place.
+    assert sorted(train_labels.tolist()) == list(range(9))
+    np.testing.assert_array_equal(train, images["train"][train_labels])
+    np.testing.assert_array_equal(test, images["t10k"])
+    assert sorted(test_labels.tolist()) == [0, 1, 2]
+
+
+def test_mnist_without_a_folder_is_read_from_there(folder, images):
+    import tensorflow_datasets as tfds
+
+    with mock.patch.object(tfds.core.constants, "DATA_DIR", str(folder)):
+        source = data.load("mnist", limit=4)
+    assert source.train.shape == (4, 28, 28, 1)
+    np.testing.assert_array_equal(source.train, images["train"][source.train_labels])
+    assert source.test.shape == (3, 28, 28, 1)
+    assert source.name == "mnist"
+
+
+def test_what_is_not_prepared_is_explained(tmp_path):
+    with (
+        mock.patch("importlib.util.find_spec", return_value=None),
+        pytest.raises(data.DataError, match=f"TensorFlow, which is not installed; get .*{SITE}"),
+    ):
+        prepared.read("fashion_mnist", SITE, tmp_path)
+
+
+def test_a_failed_preparation_is_explained(tmp_path):
+    import tensorflow_datasets as tfds
+
+    failing = mock.Mock(side_effect=OSError("no network"))
+    with (
+        mock.patch("importlib.util.find_spec", return_value=mock.Mock()),
+        mock.patch.object(tfds.core.DatasetBuilder, "download_and_prepare", failing),
+        pytest.raises(data.DataError, match=r"that failed: no network; .*give their folder as dir"),
+    ):
+        prepared.read("fashion_mnist", SITE, tmp_path)
+
+
+def copy_with(folder, tmp_path, change):
+    for path in folder.rglob("*"):
+        if path.is_file():
+            target = tmp_path / path.relative_to(folder)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(change(path))
+    return tmp_path
+
+
+def test_another_record_format_is_explained(folder, tmp_path):
+    def change(path):
+        if path.name != "dataset_info.json":
+            return path.read_bytes()
+        return json.dumps(json.loads(path.read_text()) | {"fileFormat": "tfrecord"}).encode()
+
+    with pytest.raises(data.DataError, match=r"as array_record .* holds tfrecord; move that folder"):
+        prepared.read("mnist", SITE, copy_with(folder, tmp_path, change))
+
+
+def test_a_damaged_record_is_explained(folder, tmp_path):
+    def change(path):
+        return path.read_bytes()[:100] if "array_record" in path.name else path.read_bytes()
+
+    with pytest.raises(data.DataError, match=r"that failed: .*move that folder away"):
+        prepared.read("mnist", SITE, copy_with(folder, tmp_path, change))
