@@ -35,11 +35,11 @@ def parse(dataset: str, arguments: list[str]) -> tuple[ConfigDict, Path]:
         raise ValueError(f"an experiment needs --config, one of {', '.join(files.names())}")
     stem, config = files.read(spec, dataset)
     values = flags.FlagValues()
-    config_flags.DEFINE_config_dict("config", config, flag_values=values)
     flags.DEFINE_string("workdir", None, "The run folder.", flag_values=values)
-    # The flag reads overrides from sys.argv itself, and holds nothing where there are none.
+    # The config's flag reads its overrides from sys.argv, and does so when it is defined.
     command, sys.argv = sys.argv, [sys.argv[0], *rest]
     try:
+        config_flags.DEFINE_config_dict("config", config, flag_values=values)
         left = values(sys.argv)[1:]
     except (KeyError, AttributeError) as error:
         raise ValueError(f"there is no such config key: {str(error.args[0]).strip()}") from error

@@ -82,6 +82,8 @@ def prepare(config: ConfigDict, workdir: str | Path) -> Run:
     for key in ("repetitions", "batch", "dispatch"):
         if config[key] < 1:
             raise ValueError(f"{key} is at least 1, not {config[key]}; change --config.{key}")
+    if not 0 <= config.seed <= 2**32 - config.repetitions:
+        raise ValueError(f"a seed lies in [0, 2^32), not {config.seed}; change --config.seed")
     plain = config.to_dict()
     seeds = [config.seed + r for r in range(config.repetitions)]
     options = {k: v for k, v in plain["data"].items() if k != "name"}

@@ -86,13 +86,13 @@ class ConvTranspose(nn.Module):
     channels: int
     kernel: int
     stride: int
-    init: nn.initializers.Initializer
+    kernel_init: nn.initializers.Initializer
     dtype: jnp.dtype
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         shape = (self.kernel, self.kernel, self.channels, x.shape[-1])
-        weight = self.param("kernel", self.init, shape)
+        weight = self.param("kernel", self.kernel_init, shape)
         bias = self.param("bias", nn.initializers.zeros, (self.channels,))
         y = _up(x.astype(self.dtype), weight.astype(self.dtype), self.stride)
         return y + bias.astype(self.dtype)[None, None, None]

@@ -19,17 +19,20 @@ class Log:
       folder: of the run, or None for a silent log. `metrics.jsonl` gets a line a call, its values numbers,
         or lists of one a repetition; TensorBoard events get means over repetitions.
       quiet: no progress bar.
+
+    Attributes:
+      seconds: spent on training since the first call, whose time is mostly compilation.
+      steps: played in these seconds.
     """
 
     def __init__(self, folder: str | Path | None, *, quiet: bool = False):
         self._folder = None if folder is None else Path(folder)
         self._quiet = quiet or folder is None
-        self.seconds = 0.0
-        self.steps = 0
+        self.seconds, self.steps = 0.0, 0
 
     def begin(self, step: int, total: int) -> None:
         """Opens the files at a step, forgetting lines of a cut-off run beyond it."""
-        self._step = step
+        self._step, self._compiled = step, False
         self._bar = tqdm(
             total=total,
             initial=step,
@@ -61,13 +64,12 @@ class Log:
         """
         now = time.perf_counter()
         rate = (step - self._step) / max(now - self._since, 1e-9)
-        if self._bar.desc == "compiling":
-            self._bar.set_description_str("training", refresh=False)
+        if self._compiled:
+            self.seconds += now - self._since
+            self.steps += step - self._step
         else:
-            self.seconds, self.steps = (
-                self.seconds + now - self._since,
-                self.steps + step - self._step,
-            )
+            self._compiled = True
+            self._bar.set_description_str("training", refresh=False)
         values = {name: np.mean(v, axis=-1, dtype=np.float64) for name, v in metrics.items()}
         if self._lines is not None:
             line = {"step": step, "steps_per_second": round(rate, 2)}

@@ -95,9 +95,8 @@ def train(
             f"be; choose a multiple of {len(devices)}, or fewer devices with --config.devices"
         )
     orders = [BatchOrder(data.shape[own_data], plan.batch, seed) for seed in plan.seeds]
-    keys = jnp.stack([jax.random.key(seed) for seed in plan.seeds])
-    keys = jax.vmap(partial(jax.random.split, num=2))(keys)
-    first, keys = keys[:, 0], keys[:, 1]
+    pairs = jax.vmap(lambda seed: jax.random.split(jax.random.key(seed)))(np.uint32(plan.seeds))
+    first, keys = pairs[:, 0], pairs[:, 1]
     if not repeated:
         first, keys = first[0], keys[0]
     fresh = partial(init, family, optimizers)

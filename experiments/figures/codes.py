@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from os import PathLike
 
 import numpy as np
 from jaxtyping import Float, Real
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
+from experiments.figures.laws import LEVELS, chi, normal, principal_plane, radii
 from experiments.figures.style import (
     BLUE,
     INK,
+    LEGEND,
+    MARGIN,
     MUTED,
     PAPER,
     VERMILION,
     Page,
     finite_rows,
+    headroom,
     label,
-    legend,
-    numbers,
 )
 
-LEVELS = (0.5, 0.9, 0.99)
-PRIOR = "#9aa3af"
+PRIOR = "#8d96a3"
 
 
 def codes_and_prior(
@@ -58,112 +61,89 @@ def codes_and_prior(
             "it from the same model"
         )
     draw = {1: _line, 2: _plane}.get(dimension, _space)
-    page = draw(codes, prior, 0.42 if title else 0.0)
-    if title:
-        page.text(0.62, page.height - 0.42, title, fontsize=13, weight="bold")
+    page = draw(codes, prior, headroom(title))
+    page.heading(title)
     if lost:
         words = f"{lost:,} codes are not finite and not drawn"
         page.text(page.width - 0.2, 0.14, words, ha="right", color=VERMILION, fontsize=9)
     page.save(path)
 
 
-def radii(levels: tuple[float, ...] = LEVELS) -> Float[np.ndarray, "k"]:
-    """Radii of the discs that hold these shares of N(0, I) in the plane: sqrt(-2 ln(1 - level))."""
-    return np.sqrt(-2 * np.log1p(-np.array(levels)))
-
-
-def normal(x: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
-    """The density of N(0, 1)."""
-    return np.exp(-(x**2) / 2) / math.sqrt(2 * math.pi)
-
-
-def chi(r: Float[np.ndarray, "n"], dimension: int) -> Float[np.ndarray, "n"]:
-    """The density at r > 0 of the norm of a point drawn from N(0, I)."""
-    log_constant = (1 - dimension / 2) * math.log(2) - math.lgamma(dimension / 2)
-    return np.exp(log_constant + (dimension - 1) * np.log(r) - r**2 / 2)
-
-
-def principal_plane(codes: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "d 2"]:
-    """Orthonormal directions in which the codes vary most, each pointing to its largest entry."""
-    centred = codes - codes.mean(axis=0)
-    plane = np.linalg.eigh(centred.T @ centred)[1][:, :-3:-1]
-    # An eigenvector's sign is the library's choice; the figure should not depend on it.
-    largest = plane[np.argmax(np.abs(plane), axis=0), (0, 1)]
-    return plane * np.where(largest < 0, -1.0, 1.0)[None, :]
-
-
 def _line(codes: np.ndarray, prior: np.ndarray, top: float) -> Page:
-    page = Page(7.2, 4.1 + top)
-    axes = page.panel(0.72, 0.7, 6.2, 3.15)
-    _histogram(axes, codes[:, 0], prior[:, 0], lambda x: normal(x), "N(0, 1)")
+    page = Page(7.2, 3.95 + top)
+    axes = page.panel(MARGIN, 0.66, 6.3, 3.2)
+    _histogram(axes, codes[:, 0], prior[:, 0], normal, "N(0, 1)")
     label(axes, "z", "density")
-    legend(axes)
+    axes.legend(loc="upper right", **LEGEND)
     return page
 
 
 def _plane(codes: np.ndarray, prior: np.ndarray, top: float) -> Page:
-    page = Page(6.5, 6.7 + top)
+    page = Page(6.5, 6.3 + top)
     half = _half_side(codes, prior)
-    axes = page.panel(0.62, 0.95, 4.5, 4.5)
+    axes = page.panel(MARGIN, 0.85, 4.5, 4.5)
     _scatter(axes, codes, prior, half)
     label(axes, "z₁", "z₂")
-    inside = [100 * np.mean(np.linalg.norm(codes, axis=1) < r) for r in radii()]
-    page.text(0.62, 0.14, _inside(inside), color=MUTED, fontsize=9)
-    for coordinate, place in enumerate(((0.62, 5.52, 4.5, 0.85), (5.19, 0.95, 0.85, 4.5))):
+    page.text(MARGIN, 0.14, _inside(codes), color=MUTED, fontsize=9)
+    for coordinate, place in enumerate(((MARGIN, 5.42, 4.5, 0.85), (MARGIN + 4.57, 0.85, 0.85, 4.5))):
         margin = page.panel(*place)
-        sideways = coordinate == 1
-        _histogram(
-            margin,
-            codes[:, coordinate],
-            prior[:, coordinate],
-            normal,
-            "N(0, I)",
-            (-half, half),
-            sideways,
-        )
+        values = codes[:, coordinate], prior[:, coordinate]
+        _histogram(margin, *values, normal, "N(0, I)", limits=(-half, half), sideways=coordinate == 1)
         margin.set_axis_off()
-        if not sideways:
-            legend(margin, loc="upper left", bbox_to_anchor=(1.0, 1.1))
+        if coordinate == 0:
+            margin.legend(loc="upper left", bbox_to_anchor=(1.0, 1.1), **LEGEND)
     return page
 
 
 def _space(codes: np.ndarray, prior: np.ndarray, top: float) -> Page:
-    page = Page(10.0, 4.3 + top)
+    page = Page(10.0, 4.05 + top)
     plane = principal_plane(codes)
     flat, flat_prior = codes @ plane, prior @ plane
-    axes = page.panel(0.62, 0.95, 2.9, 2.9)
+    axes = page.panel(MARGIN, 0.85, 2.9, 2.9)
     _scatter(axes, flat, flat_prior, _half_side(flat, flat_prior))
-    label(axes, "first principal direction", "second", "codes over the prior")
-    inside = [100 * np.mean(np.linalg.norm(flat, axis=1) < r) for r in radii()]
-    page.text(0.62, 0.14, _inside(inside), color=MUTED, fontsize=9)
+    label(axes, "first principal direction", "second principal direction", "codes over the prior")
+    page.text(MARGIN, 0.14, _inside(flat), color=MUTED, fontsize=9)
 
-    _moments(page.panel(4.05, 0.95, 2.6, 2.9), codes)
+    _moments(page.panel(4.1, 0.85, 2.6, 2.9), codes)
 
-    axes = page.panel(7.15, 0.95, 2.65, 2.9)
+    axes = page.panel(7.15, 0.85, 2.65, 2.9)
     law = f"chi law, {codes.shape[1]} dimensions"
     norms = [np.linalg.norm(points, axis=1) for points in (codes, prior)]
     _histogram(axes, *norms, lambda r: chi(np.maximum(r, 1e-9), codes.shape[1]), law)
     label(axes, "‖z‖", None, "distance from the origin")
     axes.tick_params(left=False, labelleft=False)
-    legend(axes, loc="upper right")
+    place = (9.9 / page.width, 0.03 / page.height)
+    page.figure.legend(
+        *axes.get_legend_handles_labels(), loc="lower right", **LEGEND, ncols=3, bbox_to_anchor=place
+    )
     return page
 
 
 def _scatter(axes: Axes, codes: np.ndarray, prior: np.ndarray, half: float) -> None:
     for points, colour in ((prior, PRIOR), (codes, BLUE)):
-        size = np.clip(1.5e4 / len(points), 2.0, 12.0)
-        opacity = float(np.clip(40 / math.sqrt(len(points)), 0.25, 0.9))
+        size = np.clip(1.2e4 / len(points), 2.0, 6.0)
+        opacity = float(np.clip(25 / math.sqrt(len(points)), 0.3, 0.8))
         axes.scatter(*points.T, s=size, color=colour, alpha=opacity, linewidths=0)
     turn = np.linspace(0, 2 * math.pi, 200)
+    box = {"facecolor": PAPER, "edgecolor": "none", "pad": 0.8, "alpha": 0.85}
+    look = {"fontsize": 8, "color": INK, "ha": "center", "va": "center", "bbox": box}
     for level, radius in zip(LEVELS, radii()):
         axes.plot(radius * np.cos(turn), radius * np.sin(turn), color=INK, linewidth=0.9)
-        words = f"{100 * level:g} %"
-        box = {"facecolor": PAPER, "edgecolor": "none", "pad": 0.8, "alpha": 0.85}
-        axes.text(0, radius, words, fontsize=8, color=INK, ha="center", va="center", bbox=box)
+        if half < 6:  # in a wider view the names would cover one another
+            axes.text(0, radius, f"{100 * level:g} %", **look)
     axes.set(xlim=(-half, half), ylim=(-half, half), aspect="equal")
 
 
-def _histogram(axes, codes, prior, law, name, limits=None, sideways=False) -> None:
+def _histogram(
+    axes: Axes,
+    codes: Float[np.ndarray, "n"],
+    prior: Float[np.ndarray, "m"],
+    law: Callable[[np.ndarray], np.ndarray],
+    name: str,
+    *,
+    limits: tuple[float, float] | None = None,
+    sideways: bool = False,
+) -> None:
     if limits is None:
         ends = np.quantile(np.concatenate([codes, prior]), (0.001, 0.999))
         limits = ends + (ends[1] - ends[0] + 1e-6) * np.array([-0.08, 0.08])
@@ -179,9 +159,9 @@ def _histogram(axes, codes, prior, law, name, limits=None, sideways=False) -> No
     axes.plot(*line, color=INK, linewidth=1.2, label=name)
     # A law far narrower than the codes would flatten them: it is cut off instead.
     tallest = 1.12 * max(*heights, min(law(x).max(), 2 * max(heights)))
-    axes.set(
-        **({"xlim": (0, tallest), "ylim": limits} if sideways else {"xlim": limits, "ylim": (0, tallest)})
-    )
+    across, along = (axes.set_ylim, axes.set_xlim) if sideways else (axes.set_xlim, axes.set_ylim)
+    across(*limits)
+    along(0, tallest)
 
 
 def _moments(axes: Axes, codes: np.ndarray) -> None:
@@ -197,16 +177,22 @@ def _moments(axes: Axes, codes: np.ndarray) -> None:
         axes.axhspan(target - 2 * error, target + 2 * error, color=colour, alpha=0.12, linewidth=0)
         axes.axhline(target, color=INK, linewidth=0.8)
         axes.plot(rank, values[order], "o", color=colour, markersize=size, label=words)
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.set_xlim(0.5 - 0.02 * dimension, dimension + 0.5 + 0.02 * dimension)
-    label(axes, "dimension, by standard deviation", None, "moments: 1 and 0 under N(0, I)")
-    legend(axes, loc="center right")
+    label(axes, "dimension, widest first", None, "moments, with ± 2 standard errors")
+    low, high = axes.get_ylim()
+    axes.set_ylim(low, high + 0.2 * (high - low))  # room for the legend
+    axes.legend(loc="upper right", ncols=2, columnspacing=1.0, handletextpad=0.2, **LEGEND)
 
 
 def _half_side(codes: np.ndarray, prior: np.ndarray) -> float:
-    reach = max(np.quantile(np.abs(points), 0.998) for points in (codes, prior))
+    sizes = [np.abs(points) for points in (codes, prior)]
+    reach = max(min(size.max(), 1.3 * np.quantile(size, 0.998)) for size in sizes)
     return 1.06 * max(float(reach), 3.3)
 
 
-def _inside(shares: list[float]) -> str:
-    levels = numbers([100 * level for level in LEVELS], 0)
-    return f"circles: {levels} % of N(0, I) · of the codes they hold {numbers(shares, 1)} %"
+def _inside(codes: np.ndarray) -> str:
+    size = np.linalg.norm(codes, axis=1)
+    levels = ", ".join(f"{100 * level:g}" for level in LEVELS)
+    shares = ", ".join(f"{100 * np.mean(size < radius):.1f}" for radius in radii())
+    return f"circles: {levels} % of N(0, I) · of the codes they hold {shares} %"

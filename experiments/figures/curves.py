@@ -11,14 +11,17 @@ from jaxtyping import Float, Int
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, SymmetricalLogLocator
 
-from experiments.figures.style import BLUE, INK, MUTED, RULE, Page, label
+from experiments.figures.style import BLUE, INK, MARGIN, MUTED, RULE, Page, headroom, label
 
 NOT_TERMS = ("step", "steps_per_second")
-COLUMNS, WIDTH, HEIGHT = 3, 2.72, 2.3
+SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+SMOOTHING = 50  # the part of a curve that half a window spans
+COLUMNS, WIDTHS = 3, {1: 5.0, 2: 4.0, 3: 2.5}  # inches, by the number of columns
+GAP, HEIGHT = 0.82, 2.3
 
 
 def training_curves(path: str | PathLike, records: Sequence[Mapping], *, title: str | None = None) -> None:
-    """Draw every term in a panel of its own: the smoothed mean, pale behind it the mean as it is.
+    """Draw every term in a panel of its own: the smoothed mean, and pale behind it the mean itself.
 
     With several repetitions a band spans their smoothed curves. A positive term that falls by
     more than a factor of 20 gets a logarithmic axis; one that crosses zero, as an unbiased MMD² must,
@@ -33,24 +36,20 @@ def training_curves(path: str | PathLike, records: Sequence[Mapping], *, title: 
       ValueError: no record holds a term.
     """
     terms = series(records)
-    rows, columns = math.ceil(len(terms) / COLUMNS), min(COLUMNS, len(terms))
-    top = 0.42 if title else 0.0
-    page = Page(0.62 + columns * (WIDTH + 0.56) - 0.2, rows * (HEIGHT + 0.92) + 0.3 + top)
-    if title:
-        page.text(0.62, page.height - 0.42, title, fontsize=13, weight="bold")
+    columns = min(COLUMNS, len(terms))
+    rows, width = math.ceil(len(terms) / columns), WIDTHS[columns]
     shared = len({name.rpartition("/")[0] for name in terms}) == 1
+    step = HEIGHT + (0.87 if shared else 1.04)
+    page = Page(MARGIN + columns * (width + GAP) - 0.5, rows * step + 0.25 + headroom(title))
+    page.heading(title)
     for place, (name, (steps, values)) in enumerate(terms.items()):
-        row, column = divmod(place, COLUMNS)
-        bottom = 0.88 + (rows - 1 - row) * (HEIGHT + 0.92)
-        axes = page.panel(0.62 + column * (WIDTH + 0.56), bottom, WIDTH, HEIGHT)
+        row, column = divmod(place, columns)
+        bottom = 0.85 + (rows - 1 - row) * step
+        axes = page.panel(MARGIN + column * (width + GAP), bottom, width, HEIGHT)
         _curve(axes, steps, values)
-        words = name.rpartition("/")[2] if shared else name.replace("/", " · ")
+        words = name.rpartition("/")[2] if shared else name.replace("/", "\n")
         label(axes, "step", None, words.replace("mmd2", "MMD²").replace("_", " "))
-    repetitions = max(values.shape[1] for _, values in terms.values())
-    words = "pale: before smoothing"
-    if repetitions > 1:
-        words = f"mean of {repetitions} repetitions · band: least to greatest · {words}"
-    page.text(0.62, 0.14, words, color=MUTED, fontsize=9)
+    page.text(MARGIN, 0.14, _legend(terms), color=MUTED, fontsize=9)
     page.save(path)
 
 
@@ -77,16 +76,17 @@ def series(
 
 
 def smooth(values: Float[np.ndarray, "n r"]) -> Float[np.ndarray, "n r"]:
-    """Centred moving means over a 25th of the curve; windows shrink at the ends, gaps are skipped."""
-    half = len(values) // 50
-    finite = np.isfinite(values)
-    sums = np.cumsum(np.pad(np.where(finite, values, 0.0), ((1, 0), (0, 0))), axis=0)
-    counts = np.cumsum(np.pad(finite, ((1, 0), (0, 0))), axis=0)
-    here = np.arange(len(values))
-    reach = np.minimum(half, np.minimum(here, here[::-1]))
-    low, high = here - reach, here + reach + 1
-    with np.errstate(invalid="ignore"):
-        return (sums[high] - sums[low]) / (counts[high] - counts[low])
+    """Centred moving means over a 25th of the curve, cut off at its ends; gaps are skipped."""
+    half = len(values) // SMOOTHING
+    values = np.where(np.isfinite(values), values, np.nan)
+    means = np.empty_like(values)
+    for i in range(len(values)):
+        # At the steep start a lopsided window would be biased; at the end it is merely less noisy.
+        window = values[i - min(half, i) : i + min(half, i) + 1]
+        # Differences of running sums would be faster, and lose the small values after large ones.
+        count = np.sum(~np.isnan(window), axis=0)
+        means[i] = np.where(count > 0, np.nansum(window, axis=0) / np.maximum(count, 1), np.nan)
+    return means
 
 
 def scale(values: Float[np.ndarray, "n r"]) -> tuple[str, dict]:
@@ -105,9 +105,19 @@ def scale(values: Float[np.ndarray, "n r"]) -> tuple[str, dict]:
     return "symlog", {"linthresh": 10 ** math.ceil(math.log10(noise)), "linscale": 1.0}
 
 
+def _legend(terms: dict[str, tuple[np.ndarray, np.ndarray]]) -> str:
+    words = ["number: where the smoothed mean ends"]
+    repetitions = max(values.shape[1] for _, values in terms.values())
+    if repetitions > 1:
+        words += [f"mean of {repetitions} repetitions", "band: least to greatest"]
+    if max(len(steps) for steps, _ in terms.values()) >= SMOOTHING:
+        words += ["pale: before smoothing"]
+    return " · ".join(words)
+
+
 def _curve(axes: Axes, steps: np.ndarray, values: np.ndarray) -> None:
     smoothed = smooth(values)
-    kind, options = scale(np.concatenate([values, smoothed]))
+    kind, options = scale(values)
     axes.set_yscale(kind, **options)
     raw = values.mean(axis=1)
     axes.plot(steps, raw, color=BLUE, alpha=0.25, linewidth=0.8, solid_joinstyle="round")
@@ -117,8 +127,8 @@ def _curve(axes: Axes, steps: np.ndarray, values: np.ndarray) -> None:
     last = smoothed.mean(axis=1)
     axes.plot(steps, last, color=BLUE, linewidth=1.7, solid_capstyle="round")
     axes.plot(steps[-1:], last[-1:], "o", color=BLUE, markersize=4.5, clip_on=False)
-    axes.set_title(f"{last[-1]:.3g}".replace("-", "−"), loc="right", color=BLUE, fontsize=10.5, pad=7)
-    if np.nanmin(values) <= 0:
+    axes.set_title(_number(last[-1]), loc="right", color=BLUE, fontsize=10.5, pad=7)
+    if np.any(values <= 0) and np.any(values >= 0):
         axes.axhline(0, color=INK, linewidth=0.8, zorder=1)
     _ticks(axes, kind, options)
 
@@ -126,16 +136,18 @@ def _curve(axes: Axes, steps: np.ndarray, values: np.ndarray) -> None:
 def _ticks(axes: Axes, kind: str, options: dict) -> None:
     axes.grid(axis="y", color=RULE, linewidth=0.6, alpha=0.6)
     axes.set_axisbelow(True)
-    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10], integer=True))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _thousands(value)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _number(value, 4)))
+    axes.yaxis.set_minor_formatter(NullFormatter())
     if kind == "linear":
-        axes.yaxis.set_major_locator(MaxNLocator(5))
-    else:
-        if kind == "symlog":
-            locator = SymmetricalLogLocator(base=10, linthresh=options["linthresh"])
-            axes.yaxis.set_major_locator(locator)
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _power(value)))
-        axes.yaxis.set_minor_formatter(NullFormatter())
+        axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+    if kind == "symlog":
+        edge = options["linthresh"]
+        axes.yaxis.set_major_locator(SymmetricalLogLocator(base=10, linthresh=edge))
+        words, place = f"linear below {_number(edge)}", (0.99, edge)
+        look = {"color": MUTED, "fontsize": 8, "ha": "right", "va": "bottom"}
+        axes.text(*place, words, transform=axes.get_yaxis_transform(), **look)
 
 
 def _thousands(value: float) -> str:
@@ -145,11 +157,12 @@ def _thousands(value: float) -> str:
     return f"{value:g}"
 
 
-def _power(value: float) -> str:
-    if value == 0:
-        return "0"
-    exponent = round(math.log10(abs(value)))
-    sign = "−" if value < 0 else ""
-    if -2 <= exponent <= 3:
-        return f"{sign}{10.0**exponent:g}"
-    return f"{sign}10" + str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+def _number(value: float, digits: int = 3) -> str:
+    """So many digits; below a thousandth and from ten thousand on with a power of ten."""
+    if value == 0 or not math.isfinite(value) or 1e-3 <= abs(value) < 1e4:
+        text = f"{value:.0f}" if 1e3 <= abs(value) < 1e4 else f"{value:.{digits}g}"
+        return text.replace("-", "−")
+    mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
+    mantissa = mantissa.rstrip("0").rstrip(".").replace("-", "−")
+    factor = mantissa.replace("1", "") if mantissa in ("1", "−1") else f"{mantissa}×"
+    return f"{factor}10" + str(int(exponent)).translate(SUPERSCRIPT)

@@ -12,8 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from experiments.figures.style import MUTED
 
-GUTTER = 3
-SHADE = 214  # of the gutters: neither white nor black pictures melt into it
+GUTTER = 4
 LEGIBLE = 84  # the side, in pixels of the file, that small images are brought near
 
 
@@ -69,7 +68,8 @@ def reconstruction_grid(
             f"{below.shape}; give one for each original"
         )
     above, below = _enlarged(above, None), _enlarged(below, None)
-    # No gap inside a pair, a wide one between pairs: the eye joins what touches.
+    # A hairline inside a pair, a wide gap between pairs: the eye joins what is close.
+    above = np.pad(above, ((0, 0), (0, 2), (0, 0), (0, 0)), constant_values=255)
     pairs = np.concatenate([above, below], axis=1)
     _save(path, _with_legend(mosaic(pairs, columns, gutter=3 * GUTTER), above.shape[1]))
 
@@ -110,17 +110,17 @@ def pixels(
 def mosaic(
     tiles: UInt8[np.ndarray, "n h w c"], columns: int, gutter: int = GUTTER
 ) -> UInt8[np.ndarray, "rows columns c"]:
-    """Tiles row by row with gutters between and around them; cells left over are gutter too."""
+    """Tiles row by row with gutters between and around them; all that is left over is white."""
     if columns < 1:
         raise ValueError(f"columns must be at least 1, but it is {columns}; 8 is usual")
     n, height, width, channels = tiles.shape
     columns = min(columns, n)
     rows = -(-n // columns)
-    cells = np.full((rows * columns, height + gutter, width + gutter, channels), SHADE, np.uint8)
+    cells = np.full((rows * columns, height + gutter, width + gutter, channels), 255, np.uint8)
     cells[:n, gutter:, gutter:] = tiles
     sheet = cells.reshape(rows, columns, height + gutter, width + gutter, channels)
     sheet = sheet.swapaxes(1, 2).reshape(rows * (height + gutter), -1, channels)
-    return np.pad(sheet, ((0, gutter), (0, gutter), (0, 0)), constant_values=SHADE)
+    return np.pad(sheet, ((0, gutter), (0, gutter), (0, 0)), constant_values=255)
 
 
 def _enlarged(tiles: np.ndarray, scale: int | None) -> np.ndarray:

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, LogNorm
 from scipy.spatial import cKDTree
 
-from experiments.figures.style import MUTED, Page, finite_rows, label
+from experiments.figures.style import MARGIN, MUTED, Page, finite_rows, headroom, label
 
 # From a point alone to the heart of a mode: the lone ones stand out, lightness falls steadily.
 CROWDING = LinearSegmentedColormap.from_list(
@@ -56,12 +56,10 @@ def samples_in_plane(
     least = 1 / max(len(true), len(generated))
     colours = LogNorm(least, max(2 * least, np.quantile(shares[0], 0.99)), clip=True)
 
-    top = 0.42 if title else 0.0
-    page = Page(10.0, 5.64 + top)
-    if title:
-        page.text(0.62, 5.48, title, fontsize=13, weight="bold")
+    page = Page(10.0, 5.52 + headroom(title))
+    page.heading(title)
     for column, (name, points) in enumerate((("true", true), ("generated", generated))):
-        axes = page.panel(0.62 + 4.78 * column, 0.82, 4.4, 4.4)
+        axes = page.panel(MARGIN + 4.78 * column, 0.82, 4.4, 4.4)
         beyond = int(np.sum(np.any(np.abs(points - centre) > half, axis=1)))
         _scatter(axes, points, shares[column], colours)
         axes.set(xlim=centre[0] + half * np.array([-1, 1]))
@@ -72,7 +70,7 @@ def samples_in_plane(
         label(axes, "x₁", None if column else "x₂", told)
         axes.tick_params(labelleft=not column)
     if caption:
-        page.text(0.62, 0.14, caption)
+        page.text(MARGIN, 0.14, caption)
     _key(page, colours, radius)
     page.save(path)
 
@@ -100,7 +98,7 @@ def neighbours(points: Float[np.ndarray, "n 2"], radius: float) -> Int[np.ndarra
 def _scatter(axes: Axes, points: np.ndarray, shares: np.ndarray, colours: LogNorm) -> None:
     # The crowded ones last: otherwise the fringe of a mode hides its heart.
     order = np.argsort(shares, kind="stable")
-    size = np.clip(3e4 / len(points), 3.0, 14.0)
+    size = np.clip(3e4 / len(points), 3.0, 9.0)
     axes.scatter(*points[order].T, c=shares[order], s=size, cmap=CROWDING, norm=colours, linewidths=0)
 
 
@@ -109,5 +107,5 @@ def _key(page: Page, colours: LogNorm, radius: float) -> None:
     axes.imshow(np.linspace(0, 1, 256)[None, :], aspect="auto", cmap=CROWDING)
     axes.set_axis_off()
     page.text(6.42, 0.14, "alone", ha="right", color=MUTED, fontsize=9)
-    words = f"{100 * colours.vmax:.2g} % of points within {radius:.2g}"
+    words = f"{100 * colours.vmax:.3g} % of points within {radius:.2g}"
     page.text(7.78, 0.14, words, color=MUTED, fontsize=9)

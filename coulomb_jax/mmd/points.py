@@ -1,0 +1,92 @@
+"""What a point cloud must be before an estimator touches it."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+
+def wide(values: Array) -> Array:
+    """Return ``values`` in the precision sums are made in: float32, or float64 if they have it.
+
+    bfloat16 keeps three digits: a squared distance or a mean over n² terms made in it is noise.
+    """
+    values = jnp.asarray(values)
+    return values.astype(jnp.promote_types(values.dtype, jnp.float32))
+
+
+def checked_points(name: str, points: Float[Array, "n d"], least: int = 2) -> Float[Array, "n d"]:
+    """Return ``points`` in float32 or float64, or say in one sentence what is wrong with them.
+
+    Args:
+        name: what the caller calls them; it opens every message.
+        points: n points of d coordinates, any floating dtype.
+        least: smallest n allowed.
+
+    Values are checked only where they are known: inside jit, grad and vmap a non-finite
+    coordinate passes and shows in the result.
+
+    Raises:
+        TypeError: the dtype is not a real floating one.
+        ValueError: the rank is not 2, an axis is too short, or a known value is not finite.
+    """
+    array = points if isinstance(points, jax.Array) else np.asarray(points)
+    if not jnp.issubdtype(array.dtype, jnp.floating):
+        raise TypeError(
+            f"{name} must hold real floating-point numbers, got dtype {array.dtype}; "
+            f"convert it first, for example {name}.astype('float32')"
+        )
+    if array.ndim != 2:
+        raise ValueError(
+            f"{name} must have two axes [points, coordinates], got shape {array.shape}; "
+            "reshape it, one row a point"
+        )
+    if array.shape[0] < least or array.shape[1] < 1:
+        raise ValueError(
+            f"{name} must hold at least {least} points of at least one coordinate, "
+            f"got shape {array.shape}; pass more points"
+        )
+    if not isinstance(array, jax.core.Tracer) and getattr(array, "is_fully_addressable", True):
+        finite = np.isfinite(np.asarray(array))
+        if not finite.all():
+            raise ValueError(
+                f"{name} must be finite, got {np.size(finite) - np.sum(finite)} NaN or infinite "
+                f"values in {np.sum(~finite.all(axis=1))} rows; drop or repair those rows"
+            )
+    return wide(array)
+
+
+def check_same_space(**clouds: Float[Array, "n d"]) -> int:
+    """Return the number of coordinates all the clouds share.
+
+    Raises:
+        ValueError: they have different numbers of coordinates.
+    """
+    dims = {name: points.shape[1] for name, points in clouds.items()}
+    if len(set(dims.values())) > 1:
+        found = ", ".join(f"{name} has {dim}" for name, dim in dims.items())
+        raise ValueError(
+            f"all points must have the same number of coordinates, but {found}; "
+            "bring them into one space first"
+        )
+    return next(iter(dims.values()))
+
+
+def check_kernel(kernel, dim: int) -> None:
+    """Refuse what is no kernel, and a kernel made for points of another dimension than ``dim``.
+
+    Raises:
+        TypeError: ``kernel`` cannot be called.
+        ValueError: it was made for another dimension.
+    """
+    if not callable(kernel):
+        raise TypeError(
+            f"kernel must be a kernel such as gaussian(1.0), got {kernel!r}; "
+            "call one of the constructors of coulomb_jax.mmd"
+        )
+    made_for = getattr(kernel, "space_dim", None)
+    if made_for is not None and made_for != dim:
+        raise ValueError(
+            f"{kernel!r} was made for points of {made_for} coordinates, but these have {dim}; "
+            f"make the kernel for dimension {dim}"
+        )

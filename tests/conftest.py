@@ -1,0 +1,8 @@
+"""Strict settings for every test: what jax lets pass in production is an error here."""
+
+import jax
+
+jax.config.update("jax_numpy_rank_promotion", "raise")
+jax.config.update("jax_debug_key_reuse", True)
+# Eight devices on any machine; what runs on one says so.
+jax.config.update("jax_num_cpu_devices", 8)

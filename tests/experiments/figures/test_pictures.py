@@ -1,0 +1,98 @@
+import math
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+from experiments import figures
+from experiments.figures import pictures
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_each_pixel_lands_in_its_square(tmp_path, channels, random, opened):
+    images = random.uniform(-1, 1, (5, 3, 4, channels)).astype(np.float32)
+    figures.image_grid(tmp_path / "a.png", images, value_range=(-1, 1), columns=2, scale=7)
+    sheet, gutter = opened(tmp_path / "a.png"), pictures.GUTTER
+    sheet = sheet.reshape(*sheet.shape[:2], channels)
+    assert sheet.shape == (gutter + 3 * (21 + gutter), gutter + 2 * (28 + gutter), channels)
+    expected = np.full_like(sheet, 255)
+    for n in range(5):
+        for i in range(21):
+            for j in range(28):
+                row, column = gutter + n // 2 * (21 + gutter) + i, gutter + n % 2 * (28 + gutter) + j
+                for c in range(channels):
+                    value = (float(images[n, i // 7, j // 7, c]) + 1) / 2 * 255
+                    expected[row, column, c] = math.floor(value + 0.5)
+    np.testing.assert_array_equal(sheet, expected)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16, ml_dtypes.bfloat16, np.int16])
+def test_the_range_is_mapped_and_clipped(dtype):
+    images = np.array([-9, -4, 0, 4, 9], dtype).reshape(1, 1, 5, 1)
+    assert pictures.pixels(images, (-4, 4), "images").ravel().tolist() == [0, 0, 128, 255, 255]
+    assert pictures.pixels(
+        np.arange(256.0).reshape(1, 16, 16, 1), (0, 255), "images"
+    ).ravel().tolist() == list(range(256))
+
+
+@pytest.mark.parametrize(("side", "scale"), [(8, 10), (28, 3), (32, 3), (64, 1), (256, 1)])
+def test_small_images_are_enlarged(tmp_path, side, scale, opened):
+    figures.image_grid(tmp_path / "a.png", np.zeros((2, side, side, 1)), value_range=(0, 1))
+    assert opened(tmp_path / "a.png").shape[0] == scale * side + 2 * pictures.GUTTER
+
+
+def test_fewer_images_than_columns_leave_no_empty_cells(tmp_path, opened):
+    figures.image_grid(tmp_path / "a.png", np.zeros((3, 2, 2, 1)), value_range=(0, 1), scale=1)
+    assert opened(tmp_path / "a.png").shape[1] == 3 * 2 + 4 * pictures.GUTTER
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_reconstructions_lie_directly_below_their_originals(tmp_path, channels, opened):
+    originals = np.arange(10.0, 16)[:, None, None, None] * np.ones((1, 4, 4, channels))
+    reconstructions = originals + 100
+    figures.reconstruction_grid(
+        tmp_path / "a.png", originals, reconstructions, value_range=(0, 255), columns=3
+    )
+    sheet = opened(tmp_path / "a.png")
+    sheet = sheet.reshape(*sheet.shape[:2], channels)
+    side = 4 * round(pictures.LEGIBLE / 4)
+    tops, lefts, bottoms = [], [], []
+    for n in range(6):
+        boxes = []
+        for value in (10 + n, 110 + n):
+            rows, columns = np.nonzero((sheet == value).all(axis=2))
+            # The legend's smoothed letters may share a grey: the tile is the box of full rows.
+            tile = columns >= sheet.shape[1] - 3 * (side + 3 * pictures.GUTTER) - 3 * pictures.GUTTER
+            rows, columns = rows[tile], columns[tile]
+            assert len(rows) == side * side
+            boxes.append((rows.min(), rows.max(), columns.min(), columns.max()))
+        (top, end, left, right), (start, bottom, left2, right2) = boxes
+        assert (left, right) == (left2, right2)
+        assert 1 <= start - end <= 4
+        tops, lefts, bottoms = [*tops, top], [*lefts, left], [*bottoms, bottom]
+    assert tops[:3] == [tops[0]] * 3
+    assert lefts[:3] == lefts[3:] == sorted(lefts[:3])
+    assert tops[3] - bottoms[0] > 10
+
+
+@pytest.mark.parametrize(
+    ("images", "options", "message"),
+    [
+        (np.zeros((2, 4, 4)), {}, r"shape \[n, h, w, c\]"),
+        (np.zeros((2, 4, 4, 2)), {}, "c = 1 or 3"),
+        (np.zeros((0, 4, 4, 1)), {}, r"shape is \(0, 4, 4, 1\)"),
+        (np.full((1, 2, 2, 1), np.nan), {}, "4 of 4 values are not"),
+        (np.zeros((1, 2, 2, 1)), {"value_range": (1, 1)}, "black below white"),
+        (np.zeros((1, 2, 2, 1)), {"columns": 0}, "columns must be at least 1"),
+        (np.zeros((1, 2, 2, 1)), {"scale": 0}, "scale must be at least 1"),
+    ],
+)
+def test_images_that_cannot_be_drawn_are_refused(tmp_path, images, options, message):
+    with pytest.raises(ValueError, match=message):
+        figures.image_grid(tmp_path / "a.png", images, **{"value_range": (0, 1), **options})
+
+
+def test_unequal_pairs_are_refused(tmp_path):
+    images = np.zeros((3, 4, 4, 1))
+    with pytest.raises(ValueError, match=r"originals' shape \(3, 4, 4, 1\)"):
+        figures.reconstruction_grid(tmp_path / "a.png", images, images[:2], value_range=(0, 1))

@@ -1,0 +1,203 @@
+"""Nets: shapes, parameter counts by hand, ranges, and the transposed convolution against its definition."""
+
+import math
+
+import chex
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from coulomb_jax.nets import dcgan
+from coulomb_jax.nets.architecture import Architecture
+from coulomb_jax.nets.bound import AXIS, Bound, initialize
+from coulomb_jax.nets.pixels import to_units
+
+
+def count(net, *, start=None):
+    params, _ = initialize({"net": net}, jax.random.key(0))
+    return sum(math.prod(a.shape) for a in jax.tree.leaves(params))
+
+
+def dense(*sizes):
+    return sum(a * b + b for a, b in zip(sizes, sizes[1:]))
+
+
+@pytest.mark.parametrize(("width", "hidden"), [(0.25, 32), (0.5, 64), (1.0, 128)])
+def test_the_grid_nets_have_the_papers_sizes(width, hidden):
+    arch = Architecture((2,), 2, width=width)
+    assert count(arch.encoder()) == dense(2, hidden, hidden, 2)
+    assert count(arch.decoder()) == dense(2, hidden, hidden, 2)
+
+
+def test_the_decoder_mirrors_the_encoder():
+    arch = Architecture((8, 8, 1), 3, hidden=(20, 10), x_range=(0.0, 1.0))
+    assert count(arch.encoder()) == dense(64, 20, 10, 3)
+    assert count(arch.decoder()) == dense(3, 10, 20, 64)
+
+
+def convolution(kernel, a, b, *, norm=True):
+    return kernel**2 * a * b + b + (2 * b if norm else 0)
+
+
+def test_published_parameter_counts_at_64_pixels():
+    # tolstikhin2018: 5x5 convolutions of 128, 256, 512, 1024, each with batch norm, and 64 codes.
+    arch = Architecture((64, 64, 3), 64, name="dcgan", x_range=(-1.0, 1.0))
+    encoder = sum(convolution(5, a, b) for a, b in [(3, 128), (128, 256), (256, 512), (512, 1024)])
+    assert count(arch.encoder()) == encoder + dense(4 * 4 * 1024, 64)
+    decoder = sum(convolution(5, a, b) for a, b in [(1024, 512), (512, 256), (256, 128)])
+    assert count(arch.decoder()) == (
+        dense(64, 8 * 8 * 1024) + decoder + convolution(5, 128, 3, norm=False)
+    )
+
+
+def test_published_parameter_counts_at_28_pixels():
+    arch = Architecture((28, 28, 1), 8, name="dcgan", x_range=(0.0, 1.0))
+    encoder = sum(convolution(4, a, b) for a, b in [(1, 128), (128, 256), (256, 512), (512, 1024)])
+    assert count(arch.encoder()) == encoder + dense(2 * 2 * 1024, 8)
+    decoder = convolution(4, 1024, 512) + convolution(4, 512, 256)
+    assert count(arch.decoder()) == dense(8, 7 * 7 * 1024) + decoder + convolution(4, 256, 1, norm=False)
+
+
+@pytest.mark.parametrize("name", ["mlp", "dcgan"])
+@pytest.mark.parametrize("side", [8, 28, 32])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_shapes_and_ranges_and_float32_outputs(name, side, dtype):
+    arch = Architecture(
+        (side, side, 3), 5, x_range=(-1.0, 1.0), name=name, hidden=(8, 8, 8), gain=30.0, dtype=dtype
+    )
+    family = {"encoder": arch.encoder(), "decoder": arch.decoder()}
+    nets = Bound(family, *initialize(family, jax.random.key(0)))
+    z = nets.encoder(jax.random.uniform(jax.random.key(1), (4, side, side, 3)))
+    x = nets.decoder(100.0 * jax.random.normal(jax.random.key(2), (4, 5)))
+    assert z.shape == (4, 5)
+    assert x.shape == (4, side, side, 3)
+    assert z.dtype == x.dtype == jnp.float32
+    assert -1.0 <= x.min() < -0.5
+    assert 0.5 < x.max() <= 1.0
+
+
+def test_gain_scales_the_weights_and_x_scale_the_units():
+    small, large = (Architecture((2,), 2, gain=gain) for gain in (1.0, 3.0))
+    a, _ = initialize({"net": small.encoder()}, jax.random.key(0))
+    b, _ = initialize({"net": large.encoder()}, jax.random.key(0))
+    kernel = a["net"]["Dense_0"]["kernel"]
+    np.testing.assert_allclose(b["net"]["Dense_0"]["kernel"], 3.0 * kernel, rtol=1e-6)
+    assert abs(np.abs(kernel).max() - math.sqrt(6.0 / (2 + 128))) < 0.02  # Glorot's bound
+
+    scaled = Architecture((2,), 2, x_scale=4.0)
+    plain = {"encoder": small.encoder(), "decoder": small.decoder()}
+    other = {"encoder": scaled.encoder(), "decoder": scaled.decoder()}
+    params = initialize(plain, jax.random.key(0))
+    x = jax.random.normal(jax.random.key(1), (3, 2))
+    chex.assert_trees_all_close(
+        Bound(other, *params).encoder(4.0 * x), Bound(plain, *params).encoder(x), rtol=1e-6
+    )
+    chex.assert_trees_all_close(
+        Bound(other, *params).decoder(x), 4.0 * Bound(plain, *params).decoder(x), rtol=1e-6
+    )
+
+
+@pytest.mark.parametrize(("kernel", "stride"), [(4, 2), (5, 2), (4, 1), (5, 1), (3, 2)])
+def test_the_transposed_convolution_is_the_adjoint_of_the_convolution(kernel, stride):
+    keys = jax.random.split(jax.random.key(0), 3)
+    weight = jax.random.normal(keys[0], (kernel, kernel, 2, 3))
+    x = jax.random.normal(keys[1], (2, 6, 6, 3))
+    y = jax.random.normal(keys[2], (2, 6 * stride, 6 * stride, 2))
+    up = dcgan._up(x, weight, stride)
+    down = dcgan._down(y, weight, stride)
+    assert up.shape == y.shape
+    np.testing.assert_allclose(np.vdot(up, y), np.vdot(x, down), rtol=1e-4)
+
+
+@pytest.mark.parametrize(("kernel", "stride"), [(4, 2), (5, 2), (4, 1), (5, 1)])
+def test_the_transposed_convolution_and_its_gradients_are_jax_conv_transpose(kernel, stride):
+    keys = jax.random.split(jax.random.key(0), 3)
+    weight = jax.random.normal(keys[0], (kernel, kernel, 2, 3))
+    x = jax.random.normal(keys[1], (2, 5, 5, 3))
+    target = jax.random.normal(keys[2], (2, 5 * stride, 5 * stride, 2))
+
+    def ours(x, w):
+        return jnp.sum(dcgan._up(x, w, stride) * target)
+
+    def theirs(x, w):
+        y = jax.lax.conv_transpose(x, w, (stride, stride), "SAME", transpose_kernel=True)
+        return jnp.sum(y * target)
+
+    a, b = (jax.value_and_grad(f, argnums=(0, 1))(x, weight) for f in (ours, theirs))
+    chex.assert_trees_all_close(a, b, rtol=1e-4, atol=1e-4)
+
+
+def test_batch_norm_in_training_sees_the_batch_of_all_devices():
+    arch = Architecture((8, 8, 1), 4, name="dcgan", hidden=(6,))
+    family = {"encoder": arch.encoder()}
+    params, stats = initialize(family, jax.random.key(0))
+    x = jax.random.normal(jax.random.key(1), (8, 8, 8, 1)) * jnp.arange(1.0, 9.0)[:, None, None, None]
+
+    def run(x):
+        nets = Bound(family, params, stats, learns=("encoder",), axis=AXIS)
+        return nets.encoder(x), nets.recorded
+
+    together, one = jax.vmap(run, axis_name=AXIS)(x[None])
+    apart, four = jax.vmap(run, axis_name=AXIS)(x.reshape(4, 2, 8, 8, 1))
+    np.testing.assert_allclose(together.reshape(8, 4), apart.reshape(8, 4), rtol=1e-4, atol=1e-6)
+    chex.assert_trees_all_close(
+        jax.tree.map(lambda a: a[0], one), jax.tree.map(lambda a: a[3], four), rtol=1e-5
+    )
+
+
+def test_gather_and_share_are_inverse():
+    rows = jnp.arange(12.0).reshape(4, 3, 1)
+
+    def there_and_back(local):
+        nets = Bound({}, {}, {}, axis=AXIS)
+        return nets.gather(local), nets.share(nets.gather(local)), nets.devices
+
+    whole, local, devices = jax.vmap(there_and_back, axis_name=AXIS, out_axes=(0, 0, None))(rows)
+    np.testing.assert_array_equal(whole[2], rows.reshape(12, 1))
+    np.testing.assert_array_equal(local, rows)
+    assert devices == 4
+
+
+def test_pixels_are_mapped_onto_their_range():
+    x = np.array([0, 51, 255], np.uint8)
+    np.testing.assert_allclose(to_units(jnp.asarray(x), (-1.0, 1.0)), [-1.0, -0.6, 1.0], atol=1e-6)
+    np.testing.assert_array_equal(to_units(jnp.ones(2), None), np.ones(2))
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"z_dim": 0}, "z_dim must be at least 1, not 0"),
+        ({"name": "dcgn"}, "no net 'dcgn'; did you mean dcgan"),
+        ({"activation": "rely"}, "did you mean relu"),
+        ({"width": -1.0}, "width must be positive"),
+        ({"dtype": "float16"}, "no dtype 'float16'"),
+    ],
+)
+def test_bad_architectures_are_refused(options, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        Architecture(**({"x_shape": (2,), "z_dim": 2} | options))
+
+
+@pytest.mark.parametrize(
+    ("shape", "hidden", "sentence"),
+    [
+        ((2,), (), "square images"),
+        ((30, 30, 1), (), "30 pixels do not allow"),
+        ((64, 64, 3), (8, 8, 8), "at least 4 hidden layers, not 3"),
+    ],
+)
+def test_images_that_cannot_be_halved_are_refused(shape, hidden, sentence):
+    arch = Architecture(shape, 2, name="dcgan", hidden=hidden)
+    with pytest.raises(ValueError, match=sentence):
+        initialize({"net": arch.encoder()}, jax.random.key(0))
+
+
+def test_the_key_of_a_net_depends_on_its_name_alone():
+    arch = Architecture((2,), 2)
+    alone, _ = initialize({"encoder": arch.encoder()}, jax.random.key(0))
+    both, _ = initialize({"decoder": arch.decoder(), "encoder": arch.encoder()}, jax.random.key(0))
+    chex.assert_trees_all_equal(alone["encoder"], both["encoder"])
+    assert isinstance(arch.encoder().module, nn.Module)
