@@ -60,7 +60,9 @@ def test_a_file_imports_only_what_its_floor_allows(path):
         where = f"{path.relative_to(ROOT)}:{line} imports {name}"
         if top == "coulomb_jax":
             assert rest, where
-            assert rest[0] in ours, f"{where}, but {part(path)} may import {sorted(ours)} of ours; move the code"
+            assert rest[0] in ours, (
+                f"{where}, but {part(path)} may import {sorted(ours)} of ours; move the code"
+            )
         elif top not in sys.stdlib_module_names:
             assert top in others, f"{where}, but {part(path)} may import {sorted(others)}; move the code"
 

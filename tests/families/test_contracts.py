@@ -5,13 +5,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from tests.families import table
 
 from coulomb_jax.family import Fit
 from coulomb_jax.model import Model
 from coulomb_jax.nets.bound import AXIS, Bound
 from coulomb_jax.train.state import init
 from coulomb_jax.train.step import play
+from tests.families import table
 
 EVERY = [(name, dataset) for name in table.CONFIGS for dataset in table.SETS]
 

@@ -1,5 +1,6 @@
 """Nets: shapes, parameter counts by hand, ranges, and the transposed convolution against its definition."""
 
+import itertools
 import math
 
 import chex
@@ -21,7 +22,7 @@ def count(net, *, start=None):
 
 
 def dense(*sizes):
-    return sum(a * b + b for a, b in zip(sizes, sizes[1:]))
+    return sum(a * b + b for a, b in itertools.pairwise(sizes))
 
 
 @pytest.mark.parametrize(("width", "hidden"), [(0.25, 32), (0.5, 64), (1.0, 128)])
@@ -47,9 +48,7 @@ def test_published_parameter_counts_at_64_pixels():
     encoder = sum(convolution(5, a, b) for a, b in [(3, 128), (128, 256), (256, 512), (512, 1024)])
     assert count(arch.encoder()) == encoder + dense(4 * 4 * 1024, 64)
     decoder = sum(convolution(5, a, b) for a, b in [(1024, 512), (512, 256), (256, 128)])
-    assert count(arch.decoder()) == (
-        dense(64, 8 * 8 * 1024) + decoder + convolution(5, 128, 3, norm=False)
-    )
+    assert count(arch.decoder()) == (dense(64, 8 * 8 * 1024) + decoder + convolution(5, 128, 3, norm=False))
 
 
 def test_published_parameter_counts_at_28_pixels():
