@@ -12,7 +12,7 @@ from coulomb_jax.mmd.estimators import mean_distinct
 from coulomb_jax.mmd.kernels import Gaussian
 from coulomb_jax.mmd.points import check_kernel, checked_points
 from coulomb_jax.mmd.potentials import mean_over_sphere, natural_potential
-from coulomb_jax.mmd.quadrature import quadrature_potential
+from coulomb_jax.mmd.quadrature import at_trace_time, quadrature_potential
 from coulomb_jax.mmd.radial import Kernel, Scalar, Scaled, Sum, positive
 
 # A clamp of this radius, in units of sigma, changes the potential by less than 3e-9 (times the
@@ -61,7 +61,8 @@ def mmd2_to_normal(z: Float[Array, "n d"], kernel: Kernel, *, sigma: Scalar = 1.
     v = jnp.sum(z * z, -1) / sigma**2
     cross = jnp.mean(potential(kernel, v, dim, sigma))
     # The difference of two draws of the prior is √2 times one draw.
-    own = potential(kernel, jnp.zeros((), z.dtype), dim, math.sqrt(2.0) * sigma)
+    with at_trace_time(kernel, sigma):
+        own = potential(kernel, jnp.zeros((), z.dtype), dim, math.sqrt(2.0) * sigma)
     return mean_distinct(z, kernel) - 2.0 * cross + own
 
 

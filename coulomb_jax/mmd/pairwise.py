@@ -8,6 +8,7 @@ diagonal is absent from the arrays the kernel sees.
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from coulomb_jax.mmd.points import wide
@@ -15,8 +16,8 @@ from coulomb_jax.mmd.points import wide
 # Up to here the difference form is as fast as a matrix product, and it is exact. Measured on a
 # CPU core, value and gradient, n = 100 and n = 1,000: equal at d = 4, half as fast at d = 8.
 DIFFERENCE_DIMS = 4
-# Blocks this small are cheaper to roll than to split once more.
-SMALLEST_BLOCK = 8
+# Smaller blocks are faster folded than split once more (100 points, 2-d: 20 µs against 27 µs).
+SMALLEST_BLOCK = 64
 
 
 def squared_distances(x: Float[Array, "... n d"], y: Float[Array, "... m d"]) -> Float[Array, "... n m"]:
@@ -50,9 +51,9 @@ def distinct_pairs(x: Float[Array, "n d"]) -> tuple[Float[Array, "..."], ...]:
     """Squared distances of the n(n−1)/2 unordered pairs i < j, each exactly once.
 
     The set is halved again and again: the pairs between two halves are a full rectangle, with
-    no diagonal in it, and what is left are many small blocks whose pairs are read off by
-    rolling. So the diagonal is never computed, the work is half of n², and the gradient is made
-    of plain sums: no gather, no scatter.
+    no diagonal in it. What is left are small blocks, whose triangle of pairs is folded into a
+    rectangle. So no kernel ever sees the diagonal, it is evaluated on half of n² pairs, and the
+    gradient is made of plain sums: no gather, no scatter.
 
     Args:
         x: n >= 2 points of d coordinates, floating.
@@ -79,7 +80,7 @@ def distinct_pairs(x: Float[Array, "n d"]) -> tuple[Float[Array, "..."], ...]:
         halves = blocks.reshape(count, 2, length // 2, dim)
         parts.append(squared_distances(halves[:, 0], halves[:, 1]))
         blocks = halves.reshape(2 * count, length // 2, dim)
-    parts += _rolled_pairs(blocks)
+    parts.append(_folded_triangle(blocks))
     return tuple(part for part in parts if part.size)
 
 
@@ -113,15 +114,19 @@ def _by_product(x, y):
     return jnp.maximum(x2[..., :, None] + y2[..., None, :] - 2.0 * product, 0.0)
 
 
-def _rolled_pairs(blocks):
-    """Distinct pairs inside every block: (i, i + s mod m) for shifts s = 1 ... m/2."""
-    count, m, _ = blocks.shape
-    r2 = squared_distances(blocks, blocks)
-    # Two copies side by side in rows one element too long: row i begins at its own diagonal.
-    doubled = jnp.concatenate([r2, r2], axis=2).reshape(count, 2 * m * m)
-    rolled = jnp.pad(doubled, ((0, 0), (0, m))).reshape(count, m, 2 * m + 1)
-    half = (m - 1) // 2
-    parts = [rolled[:, :, 1 : half + 1]]
-    if m % 2 == 0:  # the shift m/2 meets every pair twice
-        parts.append(rolled[:, : m // 2, half + 1])
-    return parts
+def _folded_triangle(blocks):
+    """Distinct pairs inside every block of m points, as a rectangle of m(m−1)/2.
+
+    Row i of the strict upper triangle has m − 1 − i elements. Laid on the row that has the
+    others, counted from the far end, it makes a full row: no element is masked or repeated.
+    """
+    _, m, _ = blocks.shape
+    rows, odd = m // 2, m % 2
+    width = m - 1 + odd
+    backward = blocks[:, ::-1]
+    upper = np.arange(width)[None, :] >= np.arange(rows)[:, None] + odd
+    return jnp.where(
+        upper[None],
+        squared_distances(blocks[:, :rows], blocks[:, 1 - odd :]),
+        squared_distances(backward[:, odd : rows + odd], backward[:, :width]),
+    )

@@ -1,0 +1,61 @@
+"""The README tells the truth: its Python runs, and its commands exist."""
+
+import doctest
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from experiments import command, files, run
+from experiments.configs import couae
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+@pytest.mark.slow
+def test_the_examples_print_what_the_readme_shows(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = couae.get_config("grid:tiny")
+    config.devices = 1
+    run.train(config, "runs/grid-couae")
+    flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    failed, tried = doctest.testfile(str(ROOT / "README.md"), module_relative=False, optionflags=flags)
+    assert tried >= 10
+    assert failed == 0
+
+
+def commands() -> list[tuple[str, list[str]]]:
+    lines = re.findall(r"python -m experiments\.(\w+)([^`\n|#]*)", README)
+    return [(module, words.split()) for module, words in lines]
+
+
+@pytest.mark.parametrize(
+    ("module", "words"), commands(), ids=lambda w: w if isinstance(w, str) else " ".join(w)
+)
+def test_every_command_of_the_readme_parses(module, words, tmp_path, monkeypatch):
+    assert (ROOT / "experiments" / f"{module}.py").is_file()
+    if module == "list":
+        assert words == [] or files.read(words[0], words[1])
+        return
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text((ROOT / "experiments" / "configs" / "couae.py").read_text())
+    config, folder = command.parse(module, words)
+    assert config.data.name == module
+    assert folder.parts
+
+
+def test_the_picture_is_there_and_light():
+    for name in re.findall(r"!\[[^\]]*\]\((docs/[^)]+)\)", README):
+        picture = (ROOT / name).read_bytes()
+        assert picture[:4] == b"\x89PNG"
+        assert len(picture) < 400_000
+
+
+def test_numbers_of_the_grid_in_the_readme_are_the_ones_that_the_code_has():
+    from coulomb_jax.data import grid
+
+    assert f"{grid.entropy_bound():.3f}" in README
+    assert np.isclose(couae.get_config("grid").references.log_likelihood[0], -4.3)
+    assert "-4.3" in README
