@@ -91,7 +91,6 @@ def prepare(config: ConfigDict, workdir: str | Path) -> Run:
     if sources[0].synthetic:
         sources += [data.load(config.data.name, seed=seed, **options) for seed in seeds[1:]]
     source = sources[0]
-    evaluate.kernel(config.eval.kernel, config.arch.z_dim)
     BatchOrder(len(source.train), config.batch, config.seed)
 
     arch = plain["arch"] | {
@@ -101,6 +100,7 @@ def prepare(config: ConfigDict, workdir: str | Path) -> Run:
     }
     description = saved.describe(arch, plain["family"], plain["sampler"], config.repetitions)
     _, family = saved.build(description)
+    evaluate.kernel(config.eval.kernel, config.arch.z_dim)
     makers = {}
     for name, chosen in plain["optimizers"].items():
         makers[name] = optimizers.make(steps=max(config.steps.values()), **chosen)

@@ -65,9 +65,10 @@ def mean_over_sphere(
     cosines, weights = _sphere_nodes(dim)
     # cos and −cos come in pairs, so the mean is even in r: the slope at the floor is harmless.
     r = jnp.sqrt(jnp.maximum(v, 1e-12))[..., None]
-    cosines = jnp.asarray(cosines, v.dtype).reshape((1,) * v.ndim + (-1,))
+    cosines = cosines.astype(v.dtype).reshape((1,) * v.ndim + (-1,))
     around = v[..., None] + radius**2 + 2.0 * radius * r * cosines
-    return potential(jnp.maximum(around, 0.0)) @ jnp.asarray(weights, v.dtype)
+    values = potential(jnp.maximum(around, 0.0))
+    return jnp.matmul(values, weights.astype(v.dtype), precision=jax.lax.Precision.HIGHEST)
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(2,))

@@ -44,20 +44,24 @@ def quadrature_potential(
         dim: dimension of the space.
         sigma: standard deviation σ of each coordinate.
     """
-    with at_trace_time(sigma):
-        sigma2 = jnp.asarray(sigma, v.dtype) ** 2
-    nodes, spacing, q, q_weights = (jnp.asarray(a, v.dtype) for a in _near_nodes(dim))
+    nodes, spacing, q, q_weights = (array.astype(v.dtype) for array in _near_nodes(dim))
     with at_trace_time(kernel, sigma):
-        table = kernel(sigma2 * (nodes[:, None] ** 2 + q[None, :])) @ q_weights
+        sigma2 = jnp.asarray(sigma, v.dtype) ** 2
+        means = weighted(kernel(sigma2 * (nodes[:, None] ** 2 + q[None, :])), q_weights)
+        table = means * spacing
     is_far = v > FAR**2
     shape = (1,) * v.ndim + (-1,)
     near = _gaussian_pair(nodes.reshape(shape), jnp.where(is_far, 1.0, v)[..., None])
-    near = near @ (table * spacing)
 
-    steps, q, weights = (jnp.asarray(a, v.dtype) for a in _far_nodes(dim))
+    steps, q, weights = (array.astype(v.dtype) for array in _far_nodes(dim))
     rho = jnp.sqrt(jnp.where(is_far, v, FAR**2))[..., None]
-    far = kernel(sigma2 * ((rho + steps.reshape(shape)) ** 2 + q.reshape(shape))) @ weights
-    return jnp.where(is_far, far, near)
+    far = kernel(sigma2 * ((rho + steps.reshape(shape)) ** 2 + q.reshape(shape)))
+    return jnp.where(is_far, weighted(far, weights), weighted(near, table))
+
+
+def weighted(values: Float[Array, "... nodes"], weights: Float[Array, "nodes"]):
+    """Sum over the nodes, in full precision on devices whose matrix products round to TF32."""
+    return jnp.matmul(values, weights, precision=jax.lax.Precision.HIGHEST)
 
 
 def at_trace_time(*parameters):

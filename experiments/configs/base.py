@@ -19,6 +19,7 @@ from coulomb_jax.family import Fit
 from coulomb_jax.naming import nearest
 from coulomb_jax.nets.architecture import Architecture
 from coulomb_jax.train import optimizers, state
+from experiments.folder import flat
 
 SETTINGS: dict[str, dict[str, Any]] = {
     # Default: the best schedule found that ends within three minutes on two CPU cores. The nets see the
@@ -119,11 +120,13 @@ def get(setting: str, family: str, settings: Mapping[str, Mapping[str, Any]] | N
                 config.optimizers[update][key.removeprefix("optimizer.")] = value
     for stage in config.steps:
         config.steps[stage] = chosen.get("steps", config.steps[stage])
-    config.update_from_flattened_dict(
-        {k: v for k, v in chosen.items() if k != "steps" and not k.startswith("optimizer.")}
-    )
-    config.preset = preset
-    return config
+    rest = {k: v for k, v in chosen.items() if k != "steps" and not k.startswith("optimizer.")}
+    valid = flat(config.to_dict())
+    for key in rest:
+        if key not in valid and not key.startswith("references."):
+            raise ValueError(nearest("config key", key, valid))
+    config.update_from_flattened_dict(rest | {"preset": preset})
+    return config.lock()
 
 
 def presets(dataset: str, settings: Mapping[str, Mapping] | None = None) -> list[str]:
