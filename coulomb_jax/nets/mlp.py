@@ -39,7 +39,7 @@ class Decoder(nn.Module):
 
 
 def _dense(arch: Architecture, hidden: tuple[int, ...], outputs: int, h: jax.Array) -> jax.Array:
-    init = nn.initializers.variance_scaling(arch.gain**2, "fan_avg", "uniform")
+    init = nn.initializers.variance_scaling(arch.gain**2, "fan_in", "truncated_normal")
     for size in hidden:
         h = nn.Dense(size, kernel_init=init, dtype=jnp.dtype(arch.dtype))(h)
         h = ACTIVATIONS[arch.activation](h)

@@ -1,7 +1,6 @@
 """Configs: what the layers merge to, the papers' numbers, and presets of one's own."""
 
 import pytest
-from ml_collections import ConfigDict
 
 from coulomb_jax import data
 from experiments import files
@@ -37,7 +36,7 @@ def test_the_paper_preset_of_the_grid_is_the_paper_to_the_step():
         assert (config.arch.z_dim, config.arch.hidden, config.arch.x_scale) == (2, (128, 128), 1.0)
     config = couae.get_config("grid:paper")
     assert (config.family.weight, config.family.prior, config.family.reduction) == (100.0, "sampled", "sum")
-    assert config.data == ConfigDict({"name": "grid"} | data.options("grid"))
+    assert config.data.to_dict() == {"name": "grid"} | data.options("grid")
 
 
 def test_the_paper_preset_of_mnist_has_the_published_weights():

@@ -83,7 +83,7 @@ def test_gain_scales_the_weights_and_x_scale_the_units():
     b, _ = initialize({"net": large.encoder()}, jax.random.key(0))
     kernel = a["net"]["Dense_0"]["kernel"]
     np.testing.assert_allclose(b["net"]["Dense_0"]["kernel"], 3.0 * kernel, rtol=1e-6)
-    assert abs(np.abs(kernel).max() - math.sqrt(6.0 / (2 + 128))) < 0.02  # Glorot's bound
+    assert abs(np.std(kernel) - math.sqrt(1.0 / 2.0)) < 0.08  # LeCun's, of two inputs
 
     scaled = Architecture((2,), 2, x_scale=4.0)
     plain = {"encoder": small.encoder(), "decoder": small.decoder()}

@@ -1,0 +1,314 @@
+import itertools
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.special
+import scipy.stats
+
+from coulomb_jax import mmd
+from tests.mmd import reference
+
+
+def cloud(seed, n, dim, shift=0.0):
+    return (np.random.default_rng(seed).normal(size=(n, dim)) + shift).astype(np.float32)
+
+
+@pytest.mark.parametrize("name", list(reference.KERNELS))
+@pytest.mark.parametrize(("n", "m"), [(7, 11), (12, 5)])
+def test_unbiased_matches_the_double_loop(name, n, m):
+    kernel, dim, formula = reference.KERNELS[name]
+    x, y = cloud(0, n, dim), cloud(1, m, dim, 0.5)
+    expected = reference.mmd2(formula, x, y)
+    scale = abs(reference.gram(formula, x, y)).mean()
+    value = mmd.mmd2(jnp.asarray(x), jnp.asarray(y), kernel)
+    assert value.shape == ()
+    assert float(value) == pytest.approx(expected, abs=1e-5 * scale)
+
+
+@pytest.mark.parametrize("name", ["gaussian", "energy", "matern 3/2", "plummer 2"])
+def test_biased_matches_the_double_loop(name):
+    kernel, dim, formula = reference.KERNELS[name]
+    x, y = cloud(0, 9, dim), cloud(1, 6, dim, 0.5)
+    value = mmd.mmd2(jnp.asarray(x), jnp.asarray(y), kernel, estimator="biased")
+    expected = reference.mmd2(formula, x, y, biased=True)
+    assert float(value) == pytest.approx(expected, abs=2e-6)
+
+
+def test_half_precision_points_are_summed_in_float32():
+    x, y = jnp.asarray(cloud(0, 50, 3), jnp.bfloat16), jnp.asarray(cloud(1, 50, 3), jnp.bfloat16)
+    value = mmd.mmd2(x, y, mmd.coulomb(3))
+    rounded = np.asarray(x, np.float32), np.asarray(y, np.float32)
+    assert value.dtype == jnp.float32
+    expected = reference.mmd2(lambda r2: reference.coulomb_at(r2, 1), *rounded)
+    assert float(value) == pytest.approx(expected, abs=1e-5)
+
+
+def test_float64_points_are_summed_in_float64():
+    with jax.enable_x64(True):
+        x = np.random.default_rng(0).normal(size=(20, 3))
+        y = np.random.default_rng(1).normal(size=(15, 3))
+        value = mmd.mmd2(jnp.asarray(x), jnp.asarray(y), mmd.energy())
+        expected = reference.mmd2(lambda r2: -math.sqrt(r2), x, y)
+        assert float(value) == pytest.approx(expected, rel=1e-12)
+
+
+def test_energy_kernel_is_the_energy_distance_of_scipy():
+    x, y = cloud(0, 40, 1), cloud(1, 60, 1, 0.7)
+    value = mmd.mmd2(jnp.asarray(x), jnp.asarray(y), mmd.energy(), estimator="biased")
+    expected = scipy.stats.energy_distance(x[:, 0], y[:, 0]) ** 2
+    assert float(value) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("shift", [0.0, 1.0])
+def test_unbiased_for_coulomb_in_three_dimensions(shift):
+    """E 1/|N(µ, 2I)| = erf(µ/2)/µ, and 1/√π at µ = 0."""
+    repetitions, n, m = 20_000, 5, 8
+
+    def once(key):
+        of_x, of_y = jax.random.split(key)
+        x = jax.random.normal(of_x, (n, 3))
+        y = jax.random.normal(of_y, (m, 3)) + jnp.asarray([shift, 0.0, 0.0])
+        return mmd.mmd2(x, y, mmd.coulomb(3))
+
+    values = np.asarray(jax.jit(jax.vmap(once))(jax.random.split(jax.random.key(1), repetitions)))
+    across = scipy.special.erf(shift / 2) / shift if shift else 1 / math.sqrt(math.pi)
+    expected = 2 / math.sqrt(math.pi) - 2 * across
+    error = values.std() / math.sqrt(repetitions)
+    assert error < 0.005
+    assert abs(values.mean() - expected) < 4 * error
+    assert 0.3 < (values < 0).mean() < 0.8 or shift  # unbiased: negative half of the time
+
+
+def test_biased_bias_is_the_diagonal():
+    """Equal laws: the mean is (1/n + 1/m)(k(0) − E k(X,X')), 1 − 1/√(1+2)^d for this Gaussian."""
+    keys = jax.random.split(jax.random.key(0), 4000)
+
+    def once(key):
+        x, y = jnp.split(jax.random.normal(key, (20, 2)), [8])
+        return mmd.mmd2(x, y, mmd.gaussian(1.0), estimator="biased")
+
+    values = np.asarray(jax.jit(jax.vmap(once))(keys))
+    expected = (1 / 8 + 1 / 12) * (1 - 1 / 3)
+    assert values.mean() == pytest.approx(expected, abs=4 * values.std() / math.sqrt(4000))
+    assert values.min() >= -1e-6
+
+
+def distinct_index_variance(k_xx, k_yy, k_xy):
+    """T² minus the mean of products of kernels on disjoint points: the unbiased variance of T."""
+    n, m = k_xy.shape
+    pairs_x = list(itertools.permutations(range(n), 2))
+    pairs_y = list(itertools.permutations(range(m), 2))
+    across = list(itertools.product(range(n), range(m)))
+
+    def mean(pairs, kernel):
+        return np.mean([kernel[p] for p in pairs])
+
+    def product(first, k_first, second, k_second, disjoint):
+        return np.mean([k_first[p] * k_second[q] for p in first for q in second if disjoint(p, q)])
+
+    def apart(p, q):
+        return not set(p) & set(q)
+
+    aa = product(pairs_x, k_xx, pairs_x, k_xx, apart)
+    bb = product(pairs_y, k_yy, pairs_y, k_yy, apart)
+    ab = mean(pairs_x, k_xx) * mean(pairs_y, k_yy)
+    cc = product(across, k_xy, across, k_xy, lambda p, q: p[0] != q[0] and p[1] != q[1])
+    ac = product(pairs_x, k_xx, across, k_xy, lambda p, q: q[0] not in p)
+    bc = product(pairs_y, k_yy, across, k_xy, lambda p, q: q[1] not in p)
+    value = mean(pairs_x, k_xx) + mean(pairs_y, k_yy) - 2 * k_xy.mean()
+    squared_mean = aa + bb + 2 * ab + 4 * cc - 4 * ac - 4 * bc
+    return value, value**2 - squared_mean
+
+
+def doubly_centred_mean_square(kernel):
+    """E k(1,2)² − 2 E k(1,2)k(1,3) + E k(1,2)k(3,4), by loops over distinct indices."""
+    n = len(kernel)
+    two = np.mean([kernel[i, j] ** 2 for i, j in itertools.permutations(range(n), 2)])
+    three = np.mean([kernel[i, j] * kernel[i, k] for i, j, k in itertools.permutations(range(n), 3)])
+    four = np.mean([kernel[i, j] * kernel[k, l] for i, j, k, l in itertools.permutations(range(n), 4)])
+    return two - 2 * three + four
+
+
+def doubly_centred_mean_square_across(k_xy):
+    n, m = k_xy.shape
+    rows = itertools.permutations(range(n), 2)
+    pairs = [(p, q) for p in rows for q in itertools.permutations(range(m), 2)]
+    one_row = np.mean([k_xy[p[0], q[0]] * k_xy[p[0], q[1]] for p, q in pairs])
+    one_column = np.mean([k_xy[p[0], q[0]] * k_xy[p[1], q[0]] for p, q in pairs])
+    neither = np.mean([k_xy[p[0], q[0]] * k_xy[p[1], q[1]] for p, q in pairs])
+    return (k_xy**2).mean() - one_row - one_column + neither
+
+
+@pytest.mark.parametrize("name", ["gaussian", "energy", "coulomb 3"])
+def test_variance_is_the_unbiased_one_by_distinct_indices(name):
+    kernel, dim, formula = reference.KERNELS[name]
+    x, y = cloud(2, 7, dim), cloud(3, 6, dim, 2.0)
+    k_xx, k_yy, k_xy = (
+        reference.gram(lambda r2: formula(r2) if r2 else 0.0, a, b) for a, b in ((x, x), (y, y), (x, y))
+    )
+    expected_value, expected_variance = distinct_index_variance(k_xx, k_yy, k_xy)
+    value, error = mmd.mmd2_with_error(jnp.asarray(x), jnp.asarray(y), kernel)
+    assert float(value) == pytest.approx(expected_value, rel=1e-4)
+    assert float(error) ** 2 == pytest.approx(expected_variance, rel=1e-3)
+
+
+@pytest.mark.parametrize("name", ["gaussian", "energy", "coulomb 3"])
+def test_variance_near_equality_is_the_second_order_part(name):
+    kernel, dim, formula = reference.KERNELS[name]
+    x, y = cloud(4, 8, dim), cloud(5, 6, dim)
+    n, m = 8, 6
+    k_xx, k_yy, k_xy = (
+        reference.gram(lambda r2: formula(r2) if r2 else 0.0, a, b) for a, b in ((x, x), (y, y), (x, y))
+    )
+    second = (
+        2 * doubly_centred_mean_square(k_xx) / (n * (n - 1))
+        + 2 * doubly_centred_mean_square(k_yy) / (m * (m - 1))
+        + 4 * doubly_centred_mean_square_across(k_xy) / (n * m)
+    )
+    value, error = mmd.mmd2_with_error(jnp.asarray(x), jnp.asarray(y), kernel)
+    assert float(value) < 1.5 * math.sqrt(second)
+    assert float(error) ** 2 == pytest.approx(second, rel=1e-3)
+
+
+@pytest.mark.parametrize("shift", [0.0, 1.0])
+@pytest.mark.parametrize(
+    ("kernel", "dim"),
+    [(mmd.gaussian(2.0), 5), (mmd.coulomb(3), 3), (mmd.wae_multiscale(8), 8), (mmd.energy(), 2)],
+)
+def test_standard_error_matches_simulation(kernel, dim, shift):
+    n, m, repetitions = 50, 40, 1500
+
+    def once(key):
+        of_x, of_y = jax.random.split(key)
+        x = jax.random.normal(of_x, (n, dim))
+        return mmd.mmd2_with_error(x, jax.random.normal(of_y, (m, dim)) + shift, kernel)
+
+    keys = jax.random.split(jax.random.key(2), repetitions)
+    values, errors = jax.jit(lambda keys: jax.lax.map(once, keys, batch_size=50))(keys)
+    assert float(jnp.min(errors)) > 0.0
+    assert float(jnp.mean(errors) / jnp.std(values)) == pytest.approx(1.0, abs=0.1)
+    if not shift:
+        assert abs(float(jnp.mean(values))) < 4 * float(jnp.std(values)) / math.sqrt(repetitions)
+
+
+def test_error_is_finite_and_differentiable_where_all_points_coincide():
+    x = jnp.ones((6, 2))
+    value, error = mmd.mmd2_with_error(x, x, mmd.gaussian(1.0))
+    assert (float(value), float(error)) == (0.0, 0.0)
+    slope = jax.grad(lambda x: mmd.mmd2_with_error(x, jnp.ones((6, 2)), mmd.gaussian(1.0))[1])(x)
+    assert bool(jnp.all(jnp.isfinite(slope)))
+
+
+@pytest.mark.parametrize("name", list(reference.KERNELS))
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
+def test_duplicated_points_have_finite_value_and_gradient(name, dtype):
+    kernel, dim, _ = reference.KERNELS[name]
+    x = jnp.asarray(np.repeat(cloud(0, 4, dim), 3, axis=0), dtype)
+    y = jnp.concatenate([x[:5], jnp.asarray(cloud(1, 4, dim), dtype)])
+    value, slope = jax.jit(jax.value_and_grad(lambda x: mmd.mmd2(x, y, kernel)))(x)
+    assert math.isfinite(float(value))
+    assert slope.dtype == dtype
+    assert bool(jnp.all(jnp.isfinite(slope)))
+
+
+def test_gradient_matches_the_double_loop():
+    x, y = cloud(0, 9, 2), cloud(1, 7, 2, 0.5)
+    slope = jax.grad(lambda x: mmd.mmd2(x, jnp.asarray(y), mmd.coulomb(2)))(jnp.asarray(x))
+    expected = np.zeros((9, 2))
+    for i in range(9):
+        for j in range(9):
+            if i != j:
+                step = x[i].astype(float) - x[j]
+                expected[i] -= 2 * step / (step @ step) / (9 * 8)
+        for j in range(7):
+            step = x[i].astype(float) - y[j]
+            expected[i] += 2 * step / (step @ step) / (9 * 7)
+    np.testing.assert_allclose(slope, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_jit_vmap_and_hessian():
+    x, y = jnp.asarray(cloud(0, 6, 2)), jnp.asarray(cloud(1, 5, 2))
+    kernel = mmd.coulomb(2)
+    plain = mmd.mmd2(x, y, kernel)
+    assert float(jax.jit(mmd.mmd2)(x, y, kernel)) == pytest.approx(float(plain), abs=1e-6)
+    batched = jax.vmap(lambda x: mmd.mmd2(x, y, kernel))(jnp.stack([x, x + 1.0]))
+    expected = [float(plain), float(mmd.mmd2(x + 1.0, y, kernel))]
+    np.testing.assert_allclose(batched, expected, atol=1e-6)
+    sigmas = jnp.asarray([0.5, 2.0])
+    swept = jax.vmap(lambda sigma: mmd.mmd2(x, y, mmd.gaussian(sigma)))(sigmas)
+    np.testing.assert_allclose(
+        swept, [mmd.mmd2(x, y, mmd.gaussian(float(sigma))) for sigma in sigmas], atol=1e-6
+    )
+    hessian = jax.hessian(lambda x: mmd.mmd2(x, y, kernel))(x.at[1].set(x[0]))
+    assert bool(jnp.all(jnp.isfinite(hessian)))
+
+
+def test_the_sum_of_many_pairs_keeps_its_digits():
+    x, y = cloud(0, 1500, 2), cloud(1, 1200, 2, 0.3)
+    with jax.enable_x64(True):
+        exact = mmd.mmd2(jnp.asarray(x, jnp.float64), jnp.asarray(y, jnp.float64), mmd.coulomb(2))
+    assert float(mmd.mmd2(x, y, mmd.coulomb(2))) == pytest.approx(float(exact), abs=2e-6)
+
+
+def test_witness_matches_the_double_loop_and_its_means_give_mmd2():
+    points, x, y = cloud(0, 4, 2), cloud(1, 6, 2), cloud(2, 5, 2, 1.0)
+    kernel, _, formula = mmd.gaussian(1.3), 2, reference.KERNELS["gaussian"][2]
+    expected = reference.gram(formula, points, x).mean(1) - reference.gram(formula, points, y).mean(1)
+    values = mmd.witness(jnp.asarray(points), jnp.asarray(x), jnp.asarray(y), kernel)
+    np.testing.assert_allclose(values, expected, atol=1e-6)
+    gap = jnp.mean(mmd.witness(x, x, y, kernel)) - jnp.mean(mmd.witness(y, x, y, kernel))
+    biased = mmd.mmd2(x, y, kernel, estimator="biased")
+    assert float(gap) == pytest.approx(float(biased), abs=1e-6)
+
+
+def test_median_heuristic_is_the_median_of_all_pairs():
+    x, y = cloud(0, 30, 3), cloud(1, 21, 3, 2.0)
+    pooled = np.concatenate([x, y]).astype(np.float64)
+    r2 = ((pooled[:, None, :] - pooled[None, :, :]) ** 2).sum(-1)
+    expected = np.median(np.sqrt(r2[np.triu_indices(51, 1)]))
+    assert float(mmd.median_heuristic(x, y)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_median_heuristic_of_many_points_uses_both_sets():
+    x, y = cloud(0, 6000, 2), cloud(1, 3000, 2, 1.0)
+    pooled = np.concatenate([x[:1200], y[:600]]).astype(np.float64)
+    r2 = ((pooled[:, None, :] - pooled[None, :, :]) ** 2).sum(-1)
+    expected = np.median(np.sqrt(r2[np.triu_indices(1800, 1)]))
+    assert float(mmd.median_heuristic(x, y)) == pytest.approx(expected, rel=0.05)
+
+
+X = jnp.zeros((3, 2)) + jnp.asarray([[0.0], [1.0], [2.0]])
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "words"),
+    [
+        (lambda: mmd.mmd2(X[:1], X, mmd.energy()), ValueError, "x must hold at least 2 points"),
+        (lambda: mmd.mmd2(X, X[:, :0], mmd.energy()), ValueError, "y must hold"),
+        (lambda: mmd.mmd2(X[0], X, mmd.energy()), ValueError, "two axes"),
+        (lambda: mmd.mmd2(X, X[:, :1], mmd.energy()), ValueError, "x has 2, y has 1"),
+        (lambda: mmd.mmd2(X.astype(int), X, mmd.energy()), TypeError, "dtype int32"),
+        (lambda: mmd.mmd2(X, np.ones((3, 2), complex), mmd.energy()), TypeError, "complex"),
+        (lambda: mmd.mmd2(X.at[0, 0].set(jnp.nan), X, mmd.energy()), ValueError, "1 NaN or infin"),
+        (lambda: mmd.mmd2(X, X.at[1].set(jnp.inf), mmd.energy()), ValueError, "in 1 rows"),
+        (lambda: mmd.mmd2(X, X, mmd.energy(), estimator="linear"), ValueError, "unbiased, biased"),
+        (lambda: mmd.mmd2(X, X, "gaussian"), TypeError, "must be a kernel"),
+        (lambda: mmd.mmd2(X, X, mmd.coulomb(3)), ValueError, "made for points of 3"),
+        (lambda: mmd.mmd2(X, X, 2.0 * mmd.plummer(3, 1.0)), ValueError, "made for points of 3"),
+        (lambda: mmd.mmd2_with_error(X, X, mmd.energy()), ValueError, "at least 4 points"),
+        (lambda: mmd.witness(X[:, 0], X, X, mmd.energy()), ValueError, "points must have two"),
+        (lambda: mmd.median_heuristic(X, X[:, :1]), ValueError, "same number of coordinates"),
+    ],
+)
+def test_bad_input_gets_one_clear_sentence(call, error, words):
+    with pytest.raises(error, match=words) as caught:
+        call()
+    assert "\n" not in str(caught.value)
+
+
+def test_non_finite_points_pass_inside_jit_and_show():
+    value = jax.jit(lambda x: mmd.mmd2(x, X, mmd.energy()))(X.at[0, 0].set(jnp.nan))
+    assert math.isnan(float(value))
