@@ -52,9 +52,11 @@ def numbers(model: Model, source: Source, options: ConfigDict, seed: int) -> dic
     keys = jax.random.split(jax.random.key(seed), 3)
     values = {
         "reconstruction_error": _reconstruction_error(model, source.test),
-        "reconstruction_error_train": _reconstruction_error(model, source.train[: len(source.test)]),
+        "reconstruction_error_train": _reconstruction_error(
+            model, spread_out(source.train, len(source.test))
+        ),
     }
-    z = model.encode(source.test[: options.codes], key=keys[0])
+    z = model.encode(spread_out(source.test, options.codes), key=keys[0])
     value, error = mmd.mmd2_with_error(
         jnp.asarray(z), jnp.asarray(model.draw(keys[1], len(z))), kernel(options.kernel, z.shape[1])
     )
@@ -87,7 +89,7 @@ def draw_figures(model: Model, source: Source, folder: Path, title: str, seed: i
     folder.mkdir(exist_ok=True)
     keys = jax.random.split(jax.random.key(seed), 2)
     shown = {name: folder / f"{name}.png" for name in ("samples", "codes", "curves")}
-    z = model.encode(source.test[:5000])
+    z = model.encode(spread_out(source.test, 5000))
     figures.codes_and_prior(shown["codes"], z, model.draw(keys[0], 5000), title=title)
     records = [json.loads(s) for s in (folder.parent / "metrics.jsonl").read_text().splitlines()]
     figures.training_curves(shown["curves"], records, title=title)
@@ -96,7 +98,7 @@ def draw_figures(model: Model, source: Source, folder: Path, title: str, seed: i
         figures.samples_in_plane(shown["samples"], source.test, generated, title=title)
     else:
         shown["reconstructions"] = folder / "reconstructions.png"
-        originals = np.asarray(to_units(jnp.asarray(source.test[:32]), source.range))
+        originals = np.asarray(to_units(jnp.asarray(spread_out(source.test, 32)), source.range))
         figures.reconstruction_grid(
             shown["reconstructions"],
             originals,
@@ -127,6 +129,11 @@ def report(results: dict[str, Any]) -> str:
         shown = f"{value[0]:g} +- {value[1]:g}" if isinstance(value, (tuple, list)) else f"{value:.3f}"
         lines.append(f"  {name:<29} {shown}")
     return "\n".join(lines)
+
+
+def spread_out(x: np.ndarray, n: int) -> np.ndarray:
+    """`n` examples at equal distances, all where there are fewer: a test set may be sorted."""
+    return x[np.linspace(0, len(x) - 1, min(n, len(x))).round().astype(int)]
 
 
 def _reconstruction_error(model: Model, x: np.ndarray) -> float:

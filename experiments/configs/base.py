@@ -22,22 +22,25 @@ from coulomb_jax.train import optimizers, state
 from experiments.folder import flat
 
 SETTINGS: dict[str, dict[str, Any]] = {
-    # Default: the best schedule found that ends within three minutes on two CPU cores. The nets see the
-    # data in units of 10 ** 0.5; losses, and so family.weight, are in the data's own units.
+    # The best schedule found that ends within three minutes on two CPU cores. Large initial weights make the
+    # decoder's transitions between modes sharp, which is what the score pays for. The rate ends at 0.3 of
+    # its start: once it falls further, the nets learn the 500 points by heart and the test score drops.
+    # The nets see the data in units of 10 ** 0.5; losses, and so family.weight, are in the data's own.
     "grid": {
         "batch": 100,
-        "steps": 250_000,
-        "dispatch": 2500,
+        "steps": 80_000,
+        "dispatch": 2000,
         "arch.z_dim": 2,
         "arch.hidden": (128, 128),
         "arch.activation": "tanh",
         "arch.gain": 2.0,
         "arch.x_scale": 10**0.5,
-        "optimizer.learning_rate": 3e-3,
+        "optimizer.learning_rate": 1e-3,
         "optimizer.schedule": "cosine",
+        "optimizer.final": 0.3,
     },
     # [sansone2019] section 4: MLP 128-128 at both sides, Adam 1e-3, 3,000,000 iterations, 10 repetitions.
-    # It does not say the activation, the batch, the initial weights: ReLU, all 500 points, Glorot's here.
+    # It does not say the activation, the batch, the initial weights: ReLU, all 500 points, LeCun's here.
     "grid:paper": {
         "repetitions": 10,
         "batch": 500,
