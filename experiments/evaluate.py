@@ -84,8 +84,10 @@ def ceiling(source: Source) -> dict[str, float]:
     }
 
 
-def draw_figures(model: Model, source: Source, folder: Path, title: str, seed: int) -> list[Path]:
-    """Writes the figures of one model and its run, and returns their paths."""
+def draw_figures(
+    model: Model, source: Source, folder: Path, title: str, seed: int, values: dict[str, float]
+) -> list[Path]:
+    """Writes the figures of one model, whose metrics are `values`, and returns their paths."""
     folder.mkdir(exist_ok=True)
     keys = jax.random.split(jax.random.key(seed), 2)
     shown = {name: folder / f"{name}.png" for name in ("samples", "codes", "curves")}
@@ -95,7 +97,10 @@ def draw_figures(model: Model, source: Source, folder: Path, title: str, seed: i
     figures.training_curves(shown["curves"], records, title=title)
     if source.range is None:
         generated = model.sample(keys[1], len(source.test))
-        figures.samples_in_plane(shown["samples"], source.test, generated, title=title)
+        caption = f"test log-likelihood {values['log_likelihood']:.2f}"
+        if source.entropy_bound is not None:
+            caption += f" (bound {source.entropy_bound:.2f})"
+        figures.samples_in_plane(shown["samples"], source.test, generated, title=title, caption=caption)
     else:
         shown["reconstructions"] = folder / "reconstructions.png"
         originals = np.asarray(to_units(jnp.asarray(spread_out(source.test, 32)), source.range))

@@ -173,9 +173,8 @@ def execute(run: Run) -> dict[str, Any]:
         },
     }
     folder.write(run.workdir / "results.json", results)
-    figures = evaluate.draw_figures(
-        models[0], sources[0], run.workdir / "figures", _title(config), config.seed
-    )
+    shown = run.workdir / "figures"
+    figures = evaluate.draw_figures(models[0], sources[0], shown, _title(config), config.seed, each[0])
     print(evaluate.report(results))
     print(f"results: {run.workdir / 'results.json'}")
     print(f"figures: {', '.join(str(path) for path in figures)}")

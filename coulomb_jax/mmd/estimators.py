@@ -95,7 +95,7 @@ def mmd2_with_error(
     Raises:
         TypeError, ValueError: as `mmd2`.
 
-    Source: [sutherland2019] for n = m; [gretton2012] section 6 for the first order.
+    Source: [sutherland2019], for n = m; the decomposition extends it to n ≠ m.
 
     >>> import jax
     >>> from coulomb_jax.mmd import gaussian, mmd2_with_error
@@ -126,7 +126,7 @@ def witness(
     Raises:
         TypeError, ValueError: as `mmd2`.
 
-    Source: [gretton2012] section 2.3.
+    Source: [gretton2012] section 2.
 
     >>> import jax.numpy as jnp
     >>> from coulomb_jax.mmd import energy, witness
@@ -239,7 +239,8 @@ def _median_distance(pooled):
 def _second_order(centred, sums):
     """Unbiased mean square of a doubly centred kernel from its off-diagonal, mean 0, n x (n−1).
 
-    The sample is centred so that each row's sum over the others vanishes ([szekely2013]).
+    The sample is centred so that each row's sum over the others vanishes: this, not the usual
+    centring of a full matrix, leaves no bias, and no estimate below 0.
     """
     n = sums.shape[0]
     partners = off_diagonal(jnp.broadcast_to(sums[None, :], (n, n)))

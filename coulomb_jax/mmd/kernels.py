@@ -179,8 +179,6 @@ def rational_quadratic(alpha: Scalar, scale: Scalar) -> Kernel:
     Raises:
         ValueError: a parameter is not positive.
 
-    Source: [sutherland2017].
-
     >>> from coulomb_jax.mmd import rational_quadratic
     >>> round(rational_quadratic(1.0, 1.0)(2.0).item(), 6)
     0.5

@@ -45,7 +45,7 @@ def mmd2_to_normal(z: Float[Array, "n d"], kernel: Kernel, *, sigma: Scalar = 1.
         ValueError: z has a wrong shape or values, sigma is not positive, or the kernel was made
             for another dimension.
 
-    Source: [sansone2019] section 3 for the objective; the potentials follow from Gauss's law.
+    Source: [sansone2019] for the objective; the potentials follow from Gauss's law.
 
     >>> import jax
     >>> from coulomb_jax.mmd import coulomb, mmd2_to_normal

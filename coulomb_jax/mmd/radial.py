@@ -23,7 +23,8 @@ class Kernel:
     be learned by ``jax.grad``, or swept by ``jax.vmap`` over the constructor's argument.
 
     A subclass is a frozen dataclass decorated with `register`, with a method ``profile(r2)``
-    whose value and derivatives are finite for every finite r2 >= 0, and a property ``bound``.
+    whose value and derivatives are finite for every finite r2 >= 0, and a property ``bound``;
+    ``spelled`` is the name of its constructor.
     """
 
     __array_ufunc__ = None  # numpy scalars hand `scalar * kernel` over to __rmul__
@@ -62,7 +63,8 @@ class Kernel:
         """Return the call that makes it, without the arguments left at their defaults."""
         fields = dataclasses.fields(self)
         given = [shown(getattr(self, field.name)) for field in fields if field.default is dataclasses.MISSING]
-        return f"{self.spelled}({', '.join(given + changed(self, *[f.name for f in fields]))})"
+        name = getattr(self, "spelled", type(self).__name__)
+        return f"{name}({', '.join(given + changed(self, *[f.name for f in fields]))})"
 
 
 class Bounded(Kernel):

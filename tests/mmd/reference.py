@@ -93,6 +93,21 @@ KERNELS = {
     ),
 }
 
+# One of each formula and code path, for tests that compile a whole training gradient.
+ONE_OF_EACH = [
+    "coulomb 1",
+    "coulomb 2",
+    "coulomb 3",
+    "coulomb 64, beta 2",
+    "plummer 2",
+    "gaussian",
+    "laplacian",
+    "inverse multiquadratic",
+    "rational quadratic",
+    "energy 1.5",
+    "matern 5/2",
+]
+
 
 def squared(a, b):
     return float(sum((float(p) - float(q)) ** 2 for p, q in zip(a, b)))
