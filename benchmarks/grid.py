@@ -32,7 +32,7 @@ def built(config_file: str, **overrides):
     config.update_from_flattened_dict(overrides)
     plain = config.to_dict()
     arch = plain["arch"] | {"x_shape": (2,), "x_range": None}
-    _, family = saved.build(saved.describe(arch, plain["family"], plain["sampler"], 1))
+    _, family = saved.build(saved.describe(arch, plain["family"], plain["sampler"]))
     makers = {k: optimizers.make(steps=10**6, **v) for k, v in plain["optimizers"].items()}
     return family, makers, config
 

@@ -11,8 +11,8 @@ from coulomb_jax.family import Family
 from coulomb_jax.nets.bound import Bound
 from coulomb_jax.nets.pixels import to_units
 
-BLOCK = 500
-"""Examples a call: large inputs are worked through in blocks, in fixed memory."""
+BLOCK = 512
+"""Examples a call at most: large inputs are worked through in blocks, in fixed memory."""
 
 
 class Model:
@@ -43,11 +43,15 @@ class Model:
 
         return run
 
-    def encode(self, x: np.ndarray, *, key: jax.Array | None = None) -> Float[np.ndarray, "n d"]:
+    def encode(self, x: np.ndarray, *, key: jax.Array | int | None = None) -> Float[np.ndarray, "n d"]:
         """Codes of data `[n *x_shape]`: the posterior's mean, or a draw from it where a key is given."""
         x = self._check(x, self.x_shape, "data")
+        if x.dtype == np.uint8 and self.pixel_range is None:
+            raise ValueError(
+                "this model takes vectors as floats, not uint8, which is for images; convert them"
+            )
         blocks = range(0, len(x), BLOCK)
-        keys = [None if key is None else jax.random.fold_in(key, i) for i in blocks]
+        keys = [None if key is None else jax.random.fold_in(_key(key), i) for i in blocks]
         parts = [
             self._block(self._encode, to_units(jnp.asarray(x[i : i + BLOCK]), self.pixel_range), k)
             for i, k in zip(blocks, keys, strict=True)
@@ -69,8 +73,7 @@ class Model:
 
     def draw(self, key: jax.Array | int, n: int) -> Float[np.ndarray, "n d"]:
         """`n` codes from the prior or the sampler the model was trained with."""
-        key = jax.random.key(key) if isinstance(key, int) else key
-        return np.asarray(self._draw(self.params, self.stats, key, n))
+        return np.asarray(self._draw(self.params, self.stats, _key(key), n))
 
     def reconstruct(self, x: np.ndarray) -> Float[np.ndarray, "n ..."]:
         """Data `[n *x_shape]` encoded and decoded again."""
@@ -83,8 +86,9 @@ class Model:
         return self.decode((1.0 - t) * ends[:1] + t * ends[1:])
 
     def _block(self, run, x: jax.Array, *rest) -> np.ndarray:
-        """Runs one block, padded to full size so that every block is the same program."""
-        padding = ((0, BLOCK - len(x)),) + ((0, 0),) * (x.ndim - 1)
+        """Runs one block, padded to a power of two so that few programs serve every number."""
+        size = 1 << (len(x) - 1).bit_length()
+        padding = ((0, size - len(x)),) + ((0, 0),) * (x.ndim - 1)
         return np.asarray(run(self.params, self.stats, jnp.pad(x, padding), *rest))[: len(x)]
 
     def _check(self, array: np.ndarray, shape: tuple[int, ...], word: str) -> np.ndarray:
@@ -93,3 +97,8 @@ class Model:
             expected = ", ".join(("n", *map(str, shape)))
             raise ValueError(f"this model takes {word} of shape ({expected}), not {array.shape}")
         return array
+
+
+def _key(key: jax.Array | int) -> jax.Array:
+    """A key as it is, or the key of a seed."""
+    return key if isinstance(key, jax.Array) else jax.random.key(key)

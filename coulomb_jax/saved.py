@@ -9,7 +9,7 @@ from pathlib import Path
 import jax
 
 from coulomb_jax import families, samplers
-from coulomb_jax.family import Family
+from coulomb_jax.family import Family, Fit
 from coulomb_jax.model import Model
 from coulomb_jax.nets.architecture import Architecture
 from coulomb_jax.train.checkpoint import Checkpoints
@@ -19,7 +19,7 @@ FORMAT = 1
 """Version of `model.json`; raised when an older one can no longer be read as it is."""
 
 
-def describe(arch: dict, family: dict, sampler: dict, repetitions: int) -> dict:
+def describe(arch: dict, family: dict, sampler: dict, *, repetitions: int = 1, steps: int = 0) -> dict:
     """The contents of `model.json`: all that `load` rebuilds a model from, beside its weights.
 
     Args:
@@ -27,10 +27,12 @@ def describe(arch: dict, family: dict, sampler: dict, repetitions: int) -> dict:
       family: `name` and options.
       sampler: `name` and options.
       repetitions: models trained side by side, at least 1.
+      steps: of the whole run, where a `Fit` counts as one.
     """
     return {
         "format": FORMAT,
         "repetitions": repetitions,
+        "steps": steps,
         "arch": arch,
         "family": family,
         "sampler": sampler,
@@ -62,7 +64,8 @@ def load(path: str | Path, repetition: int = 0) -> Model:
       repetition: which of several, counted from 0.
 
     Raises:
-      ValueError: it is no run folder, has no checkpoint, or no such repetition.
+      ValueError: it is no run folder, has no such repetition, no checkpoint, or a sampler to fit at the
+        end of a run that has not ended.
     """
     folder = Path(path)
     if not (folder / "model.json").is_file():
@@ -82,12 +85,18 @@ def load(path: str | Path, repetition: int = 0) -> Model:
     if repetitions > 1:
         fresh, key = jax.vmap(fresh), jax.random.split(key, repetitions)
     like = jax.eval_shape(fresh, key)
-    checkpoints = Checkpoints(folder / "checkpoints")
-    step = checkpoints.latest()
-    if step is None:
+    if not (folder / "checkpoints").is_dir():
         raise ValueError(f"{folder} has no checkpoint yet; let its run reach the first one")
-    params, stats = checkpoints.restore_model(step, like)
-    checkpoints.close()
+    with Checkpoints(folder / "checkpoints", reading=True) as checkpoints:
+        step = checkpoints.latest()
+        if step is None:
+            raise ValueError(f"{folder} has no checkpoint yet; let its run reach the first one")
+        if step < description["steps"] and any(isinstance(s, Fit) for s in family.stages):
+            raise ValueError(
+                f"{folder} draws with a sampler that is fitted when its run of {description['steps']} steps "
+                f"ends, and it is at step {step}; run its command again until it ends"
+            )
+        params, stats = checkpoints.restore_model(step, like)
     if repetitions > 1:
         params, stats = jax.tree.map(lambda a: a[repetition], (params, stats))
     return Model(family, params, stats, pixel_range=arch.x_range)

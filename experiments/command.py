@@ -33,7 +33,7 @@ def parse(dataset: str, arguments: list[str]) -> tuple[ConfigDict, Path]:
     spec, rest = _take(arguments, "config")
     if spec is None:
         raise ValueError(f"an experiment needs --config, one of {', '.join(files.names())}")
-    stem, config = files.read(spec, dataset)
+    name, config = files.read(spec, dataset)
     values = flags.FlagValues()
     flags.DEFINE_string("workdir", None, "The run folder.", flag_values=values)
     # The config's flag reads its overrides from sys.argv, and does so when it is defined.
@@ -42,15 +42,15 @@ def parse(dataset: str, arguments: list[str]) -> tuple[ConfigDict, Path]:
         config_flags.DEFINE_config_dict("config", config, flag_values=values)
         left = values(sys.argv)[1:]
     except (KeyError, AttributeError) as error:
-        raise ValueError(f"there is no such config key: {str(error.args[0]).strip()}") from error
+        told = error.args[0].args[0] if isinstance(error.args[0], KeyError) else error.args[0]
+        raise ValueError(f"there is no such config key: {' '.join(told.split())}") from error
     except (TypeError, flags.Error) as error:
         raise ValueError(str(error)) from error
     finally:
         sys.argv = command
     if left:
         raise ValueError(f"an experiment takes flags only, not {' '.join(left)}")
-    preset = f"-{config.preset}" if config.preset else ""
-    return values.config or config, Path(values.workdir or f"runs/{dataset}-{stem}{preset}").expanduser()
+    return values.config or config, Path(values.workdir or f"runs/{dataset}-{name}").expanduser()
 
 
 def usage(dataset: str) -> str:

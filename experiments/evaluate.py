@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +16,15 @@ from coulomb_jax.metrics.likelihood import kde_log_likelihood
 from coulomb_jax.model import Model
 from coulomb_jax.naming import nearest
 from coulomb_jax.nets.pixels import to_units
+from coulomb_jax.train.log import read
 from experiments import figures
 
 KERNELS = ("coulomb", "energy", "wae_multiscale")
 """Kernels that need no more than the dimension: those that `eval.kernel` may name."""
+
+
+# Folded into the seed, so that evaluation never meets a key of training, which splits the same seed.
+NUMBERS, FIGURES = 0x6E756D62, 0x66696773
 
 
 def kernel(name: str, dim: int):
@@ -49,7 +53,7 @@ def numbers(model: Model, source: Source, options: ConfigDict, seed: int) -> dic
       `latent_mmd2` between test codes and what the sampler draws, with `latent_mmd2_error`, its standard
       error; and for data in the plane the KDE log-likelihood in nats.
     """
-    keys = jax.random.split(jax.random.key(seed), 3)
+    keys = jax.random.split(jax.random.fold_in(jax.random.key(seed), NUMBERS), 3)
     values = {
         "reconstruction_error": _reconstruction_error(model, source.test),
         "reconstruction_error_train": _reconstruction_error(
@@ -89,11 +93,11 @@ def draw_figures(
 ) -> list[Path]:
     """Writes the figures of one model, whose metrics are `values`, and returns their paths."""
     folder.mkdir(exist_ok=True)
-    keys = jax.random.split(jax.random.key(seed), 2)
+    keys = jax.random.split(jax.random.fold_in(jax.random.key(seed), FIGURES), 2)
     shown = {name: folder / f"{name}.png" for name in ("samples", "codes", "curves")}
     z = model.encode(spread_out(source.test, 5000))
     figures.codes_and_prior(shown["codes"], z, model.draw(keys[0], 5000), title=title)
-    records = [json.loads(s) for s in (folder.parent / "metrics.jsonl").read_text().splitlines()]
+    records = read(folder.parent / "metrics.jsonl")
     figures.training_curves(shown["curves"], records, title=title)
     if source.range is None:
         generated = model.sample(keys[1], len(source.test))

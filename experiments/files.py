@@ -26,7 +26,8 @@ def read(spec: str, dataset: str) -> tuple[str, ConfigDict]:
       dataset: the data set to configure for.
 
     Returns:
-      The file's stem and what its `get_config("dataset" or "dataset:preset")` gives.
+      A name for its runs, "couae" or "couae-preset", and what `get_config("dataset" or "dataset:preset")`
+      of the file gives.
 
     Raises:
       ValueError: no such file or preset, with the nearest valid names.
@@ -38,7 +39,9 @@ def read(spec: str, dataset: str) -> tuple[str, ConfigDict]:
             f"a config file defines get_config(setting), but {name} does not; start from a copy of "
             f"{CONFIGS / 'couae.py'}"
         )
-    return Path(name).stem, module.get_config(f"{dataset}:{preset}" if preset else dataset)
+    if not preset:
+        return Path(name).stem, module.get_config(dataset)
+    return f"{Path(name).stem}-{preset}", module.get_config(f"{dataset}:{preset}")
 
 
 def find(name: str) -> Path:
@@ -53,5 +56,8 @@ def load(path: Path) -> ModuleType:
     """Imports a file that need not be on the path."""
     spec = importlib.util.spec_from_file_location(f"config_{path.stem}", path)
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except SyntaxError as error:
+        raise ValueError(f"{path} is not Python: {error.msg}, line {error.lineno}; mend it") from error
     return module

@@ -13,7 +13,7 @@ import jax
 
 from coulomb_jax import __version__
 
-MAY_CHANGE = ("eval.", "checkpoint.", "devices", "data.dir")
+MAY_CHANGE = ("eval.", "checkpoint.", "references.", "devices", "data.dir")
 """Keys that may differ when a run goes on: they do not change what is trained."""
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
@@ -26,10 +26,20 @@ def claim(folder: Path, config: dict[str, Any]) -> None:
       ValueError: it holds something else, or the run of another config; the message gives the difference.
     """
     written = folder / "config.json"
-    if folder.exists() and not folder.is_dir():
-        raise ValueError(f"a run folder is a folder, but {folder} is a file; choose another --workdir")
+    if any(place.exists() and not place.is_dir() for place in (folder, *folder.parents)):
+        raise ValueError(
+            f"a run folder is a folder, but {folder} leads through a file; choose another --workdir"
+        )
     if written.is_file():
-        refuse_changes(folder, json.loads(written.read_text()), json.loads(json.dumps(config)))
+        try:
+            before = json.loads(written.read_text())
+        except json.JSONDecodeError:
+            before = None
+        if not isinstance(before, dict):
+            raise ValueError(
+                f"{written} is no config of a run; choose another --workdir, or remove the folder"
+            )
+        refuse_changes(folder, before, json.loads(json.dumps(config)))
     elif folder.is_dir() and any(folder.iterdir()):
         raise ValueError(
             f"a run folder is new, empty or a run's, but {folder} holds other files and no "

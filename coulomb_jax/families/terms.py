@@ -71,6 +71,9 @@ def moment_matching(arch, kernel, *, weight: float, prior: str, recon_scale: flo
     Loss: recon_scale * reconstruction + weight * MMD^2(codes, prior), eq. 2 of [sansone2019].
     """
 
+    if weight < 0:
+        raise ValueError(f"the weight of the MMD is at least 0, not {weight}; choose another")
+
     def objective(nets, x, key):
         z = nets.encoder(x)
         recon = squared_error(x, nets.decoder(z), reduction)

@@ -67,6 +67,10 @@ class Architecture:
         ):
             if value not in valid:
                 raise ValueError(nearest(word, value, valid))
+        if any(size < 1 for size in self.hidden):
+            raise ValueError(
+                f"every entry of hidden is at least 1, not {self.hidden}; set --config.arch.hidden"
+            )
         for word, value in (("width", self.width), ("gain", self.gain), ("x_scale", self.x_scale)):
             if not (math.isfinite(value) and value > 0):
                 raise ValueError(f"{word} must be positive and finite, not {value}")
@@ -88,7 +92,11 @@ class Architecture:
         return importlib.import_module(f"coulomb_jax.nets.{self.name}")
 
     def into_range(self, y: jax.Array) -> jax.Array:
-        """What a decoder's last layer does: a logistic onto `x_range`, or the unit of the data."""
+        """What a decoder's last layer does: a logistic onto `x_range`, or the unit of the data.
+
+        It is float32 from here on: bfloat16 has three digits, too few for data.
+        """
+        y = y.astype(jnp.float32)
         if self.x_range is None:
             return y * self.x_scale
         low, high = self.x_range

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -99,7 +100,7 @@ def initialize(nets: Mapping[str, Net], key: jax.Array) -> tuple[dict[str, Any],
     """
     params, stats = {}, {}
     for name, net in nets.items():
-        own = jax.random.fold_in(key, sum(ord(c) << (5 * (i % 5)) for i, c in enumerate(name)))
+        own = jax.random.fold_in(key, zlib.crc32(name.encode()))
         inputs = () if net.takes is None else (jnp.zeros((1, *net.takes)),)
         variables = dict(net.module.init(own, *inputs, train=False))
         params[name] = variables.pop("params")

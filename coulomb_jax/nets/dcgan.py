@@ -160,6 +160,6 @@ def _side(arch: Architecture) -> int:
     if halvings(side) >= len(arch.layers(HIDDEN)):
         raise ValueError(
             f"images of {side} pixels need at least {halvings(side) + 1} hidden layers, "
-            f"not {len(arch.hidden)}; lengthen --config.arch.hidden"
+            f"not {len(arch.layers(HIDDEN))}; lengthen --config.arch.hidden"
         )
     return side

@@ -17,10 +17,13 @@ class Checkpoints:
     Args:
       folder: of the checkpoints, made where it is missing.
       keep: how many to keep, at least 1.
+      reading: make nothing; the folder must be there.
+
+    Leave it through `with` or `close`: a process that ends before loses what is still being written.
     """
 
-    def __init__(self, folder: str | Path, *, keep: int = 2):
-        options = ocp.CheckpointManagerOptions(max_to_keep=keep, create=True)
+    def __init__(self, folder: str | Path, *, keep: int = 2, reading: bool = False):
+        options = ocp.CheckpointManagerOptions(max_to_keep=keep, create=not reading)
         self._manager = ocp.CheckpointManager(Path(folder).resolve(), options=options)
 
     def latest(self) -> int | None:
@@ -57,6 +60,12 @@ class Checkpoints:
         args = ocp.args.Composite(model=ocp.args.StandardRestore(model))
         restored = self._manager.restore(step, args=args)["model"]
         return restored["params"], restored["stats"]
+
+    def __enter__(self) -> Checkpoints:
+        return self
+
+    def __exit__(self, *failure) -> None:
+        self.close()
 
     def close(self) -> None:
         """Waits until everything is written."""

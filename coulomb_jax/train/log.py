@@ -43,14 +43,13 @@ class Log:
             smoothing=0.1,
             mininterval=0.2 if sys.stderr.isatty() else 15.0,
             bar_format="{desc} {percentage:3.0f}%|{bar:20}| {n_fmt}/{total_fmt} "
-            "[{elapsed}<{remaining}, {rate_fmt}] {postfix}",
+            "[{elapsed}<{remaining}, {rate_fmt}{postfix}]",
         )
         self._lines = self._events = None
         if self._folder is not None:
             path = self._folder / "metrics.jsonl"
-            lines = path.read_text().splitlines() if path.exists() else []
-            kept = [line for line in lines if json.loads(line)["step"] <= step]
-            path.write_text("".join(line + "\n" for line in kept))
+            kept = [record for record in read(path) if record["step"] <= step]
+            path.write_text("".join(json.dumps(record) + "\n" for record in kept))
             self._lines = path.open("a")
             self._events = SummaryWriter(str(self._folder / "events"), purge_step=step + 1)
         self._since = time.perf_counter()
@@ -70,10 +69,10 @@ class Log:
         else:
             self._compiled = True
             self._bar.set_description_str("training", refresh=False)
-        values = {name: np.mean(v, axis=-1, dtype=np.float64) for name, v in metrics.items()}
+        values = {name: np.mean(v, axis=-1) for name, v in metrics.items()}
         if self._lines is not None:
             line = {"step": step, "steps_per_second": round(rate, 2)}
-            line |= {k: np.round(v, 9).tolist() for k, v in values.items()}
+            line |= {k: v.tolist() for k, v in values.items()}
             self._lines.write(json.dumps(line) + "\n")
             self._lines.flush()
             for name, value in values.items():
@@ -92,3 +91,16 @@ class Log:
         if self._lines is not None:
             self._lines.close()
             self._events.close()
+
+
+def read(path: Path) -> list[dict]:
+    """The records of a `metrics.jsonl`; a last line that a kill tore is left out."""
+    lines = path.read_text().splitlines() if path.exists() else []
+    records = []
+    for place, line in enumerate(lines, start=1):
+        try:
+            records.append(json.loads(line))
+        except json.JSONDecodeError:
+            if place < len(lines):
+                raise
+    return records

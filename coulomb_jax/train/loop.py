@@ -50,6 +50,11 @@ class Plan(NamedTuple):
     save_every: int
 
 
+def steps_a_call(convolutional: bool, platform: str) -> int:
+    """A good `dispatch`: 1 for convolutions on a CPU, where XLA runs them slowly inside a loop."""
+    return 1 if convolutional and platform == "cpu" else 100
+
+
 def length(family: Family, steps: Mapping[str, int]) -> int:
     """All the steps of a run, a `Fit` counting as one."""
     return sum(1 if isinstance(s, Fit) else steps[s.name] for s in family.stages)
@@ -120,6 +125,7 @@ def train(
     def save():
         settle()
         if checkpoints is not None:
+            check_parameters(state, step)
             checkpoints.save(step, state)
 
     start = 0
@@ -154,9 +160,11 @@ def train(
                     save()
                 if stopped():
                     save()
-                    raise Interrupted(f"stopped at step {step}, which is saved")
+                    raise Interrupted(f"stopped after step {step}")
             start = end
         save()
+        if stopped():
+            raise Interrupted(f"stopped after step {step}")
     return state
 
 
@@ -188,15 +196,26 @@ def check_finite(metrics: Mapping[str, np.ndarray], start: int, seeds: Sequence[
         )
 
 
+def check_parameters(state: State, step: int) -> None:
+    """Raises `Diverged` where a state is not worth a checkpoint: its loss was finite, its step was not."""
+    for name, tree in state.params.items():
+        if not all(np.isfinite(np.asarray(leaf)).all() for leaf in jax.tree.leaves(tree)):
+            raise Diverged(
+                f"the parameters of {name} are not finite after step {step}, though the losses before were; "
+                "lower the learning rate, the last checkpoint is kept"
+            )
+
+
 def fit(family, stage, state, data, keys, pixel_range, repeated, own_data) -> State:
     """Makes a `Fit` from the codes of the training set, for every repetition."""
     fitted = []
+    here = jax.local_devices()[0]
+    params, stats, steps, keys = jax.device_put((state.params, state.stats, state.step, keys), here)
     for r in range(len(keys) if repeated else 1):
         pick = (lambda a, r=r: a[r]) if repeated else (lambda a: a)
-        one = jax.tree.map(pick, state)
-        model = Model(family, one.params, one.stats, pixel_range=pixel_range)
+        model = Model(family, *jax.tree.map(pick, (params, stats)), pixel_range=pixel_range)
         z = model.encode(data[r] if own_data else data)
-        key = jax.random.fold_in(pick(keys), one.step)
+        key = jax.random.fold_in(pick(keys), pick(steps))
         fitted.append(jax.jit(stage.fit)(jnp.asarray(z), key))
     arrays = jax.tree.map(lambda *a: jnp.stack(a), *fitted) if repeated else fitted[0]
     return state._replace(step=state.step + 1, params=state.params | {stage.name: arrays})

@@ -37,8 +37,8 @@ def updates(family: Family) -> list:
 def init_model(family: Family, key: jax.Array) -> tuple[dict[str, Any], dict[str, Any]]:
     """Fresh parameters and batch statistics, those of a `Fit` zeros of the right shape until it is made."""
     params, stats = initialize(family.nets, key)
-    codes = jax.ShapeDtypeStruct((2, *family.nets["decoder"].takes), jnp.float32)
     for fit in (s for s in family.stages if isinstance(s, Fit)):
+        codes = jax.ShapeDtypeStruct((2, *family.nets["decoder"].takes), jnp.float32)
         shapes = jax.eval_shape(fit.fit, codes, key)
         params[fit.name] = jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), shapes)
     return params, stats

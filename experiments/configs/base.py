@@ -57,7 +57,6 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "digits": {
         "batch": 100,
         "steps": 10_000,
-        "dispatch": 200,
         "arch.z_dim": 8,
         "arch.hidden": (256, 256),
         "optimizer.schedule": "cosine",
@@ -66,7 +65,6 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "mnist": {
         "batch": 100,
         "steps": 12_000,
-        "dispatch": 100,
         "arch.z_dim": 8,
         "arch.hidden": (512, 256),
         "optimizer.schedule": "cosine",
@@ -89,7 +87,6 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "images": {
         "batch": 50,
         "steps": 4_000,
-        "dispatch": 50,
         "arch.z_dim": 16,
         "arch.hidden": (512, 256),
         "optimizer.schedule": "cosine",
@@ -129,7 +126,7 @@ def get(setting: str, family: str, settings: Mapping[str, Mapping[str, Any]] | N
     for key in rest:
         if key not in valid and not key.startswith("references."):
             raise ValueError(nearest("config key", key, valid))
-    config.update_from_flattened_dict(rest | {"preset": preset})
+    config.update_from_flattened_dict(rest)
     return config.lock()
 
 
@@ -141,23 +138,22 @@ def presets(dataset: str, settings: Mapping[str, Mapping] | None = None) -> list
 
 def _every_key(dataset: str, family: str) -> ConfigDict:
     """All keys at the defaults of the functions that read them."""
-    arch = _options(Architecture, skip=("x_shape", "x_range"))
+    arch = _options(Architecture, skip=("x_shape", "x_range", "dtype"))
     sizes = Architecture(x_shape=(2,), z_dim=2)
     made = families.make(family, sizes)
     moves = [u.name for u in state.updates(made)]
     stages = [s.name for s in made.stages if not isinstance(s, Fit)]
     optimizer = {"name": "adam", "learning_rate": 1e-3} | _options(
-        optimizers.make, skip=("name", "learning_rate", "steps", "options")
+        optimizers.make, skip=("name", "learning_rate", "steps")
     )
     return ConfigDict(
         {
-            "preset": "",
             "seed": 0,
             "repetitions": 1,
             "batch": 100,
             "devices": 0,
             "dtype": "float32",
-            "dispatch": 100,
+            "dispatch": 0,
             "steps": dict.fromkeys(stages, 1000),
             "data": {"name": dataset} | _placeholders(data.options(dataset)),
             "arch": arch | {"z_dim": 8},

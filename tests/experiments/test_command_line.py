@@ -1,5 +1,6 @@
 """The commands as a user types them: real processes, real files."""
 
+import gzip
 import json
 import os
 import signal
@@ -48,16 +49,14 @@ def test_the_main_job_from_any_folder_and_the_same_command_again(tmp_path):
     again = command(*line, cwd=tmp_path)
     assert again.returncode == 0, again.stderr
     repeated = json.loads((folder / "results.json").read_text())
-    assert {k: v for k, v in results.items() if k != "timing"} == {
-        k: v for k, v in repeated.items() if k != "timing"
-    }
+    assert repeated == results
 
     model = coulomb_jax.load(folder)
     assert model.sample(0, 5).shape == (5, 2)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [n for n in files.names() if n != "couae.py"])
+@pytest.mark.parametrize("name", files.names())
 def test_every_config_runs_on_the_digits(name, tmp_path):
     run = command("experiments.digits", f"--config={name}:tiny", "--workdir=out", cwd=tmp_path)
     assert run.returncode == 0, run.stderr
@@ -143,6 +142,57 @@ def test_a_killed_run_goes_on_and_ends_as_if_nothing_had_happened(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_run_has_saved_when_it_ends_and_says_so_in_a_line(number, tmp_path):
+    line = [sys.executable, "-m", "experiments.grid", "--config=couae.py:tiny", "--workdir=out"]
+    run = subprocess.Popen(
+        [*line, "--config.steps.train=1000000"],
+        cwd=tmp_path,
+        env=os.environ | CPU,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    metrics, until = tmp_path / "out" / "metrics.jsonl", time.monotonic() + 120
+    while not (metrics.exists() and metrics.read_text().count("\n") > 3) and time.monotonic() < until:
+        time.sleep(0.05)
+    run.send_signal(number)
+    _, told = run.communicate(timeout=120)
+    assert run.returncode == 130
+    assert "Traceback" not in told
+    stopped_at = told.split("stopped after step ")[1].split(";")[0]
+    assert (tmp_path / "out" / "checkpoints" / stopped_at).is_dir()
+    assert coulomb_jax.load(tmp_path / "out").sample(0, 3).shape == (3, 2)
+
+
+@pytest.mark.slow
+def test_an_unfinished_run_does_not_draw_with_a_sampler_that_is_not_fitted(tmp_path):
+    line = ["experiments.grid", "--config=autoencoder.py:tiny", "--workdir=out"]
+    line += ["--config.optimizers.autoencoder.learning_rate=1e9", "--config.checkpoint.every=100"]
+    run = command(*line, cwd=tmp_path)
+    assert run.returncode == 1, run.stderr
+    with pytest.raises(ValueError, match=r"no checkpoint yet|fitted when its run of 301 steps"):
+        coulomb_jax.load(tmp_path / "out")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dataset", ["mnist", "fashion_mnist"])
+def test_pictures_from_the_original_files(dataset, tmp_path):
+    random = np.random.default_rng(0)
+    for part, n in (("train", 60_000), ("t10k", 10_000)):
+        for kind, magic, shape in (("images-idx3", 2051, (n, 28, 28)), ("labels-idx1", 2049, (n,))):
+            header = np.array([magic, *shape], ">u4").tobytes()
+            body = random.integers(0, 10, shape, np.uint8).tobytes()
+            with gzip.open(tmp_path / f"{part}-{kind}-ubyte.gz", "wb", compresslevel=1) as file:
+                file.write(header + body)
+    line = [f"experiments.{dataset}", "--config=couae.py:tiny", "--config.data.dir=."]
+    run = command(*line, "--workdir=out", cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
+    results = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert results["protocol"]["train"] == 60_000
+
+
+@pytest.mark.slow
 def test_a_run_that_diverges_names_the_term_and_exits_with_one(tmp_path):
     line = ("experiments.grid", "--config=vae.py:tiny", "--config.optimizers.elbo.learning_rate=1e6")
     run = command(*line, cwd=tmp_path)
@@ -166,6 +216,21 @@ REFUSED = [
     (["--config=couae.py", "--config.batch=501"], "batch is 501 and there are 500 examples"),
     (["--config=couae.py", "--config.batch=0"], "batch is at least 1"),
     (["--config=couae.py", "--config.arch.z_dim=0"], "z_dim must be at least 1"),
+    (["--config=couae.py", "--config.arch.hidden=(-3,)"], "every entry of hidden"),
+    (["--config=couae.py", "--config.arch.name=dcgan"], "dcgan nets take square images"),
+    (["--config=couae.py", "--config.family.prior=exat"], "did you mean exact"),
+    (["--config=couae.py", "--config.family.reduction=summ"], "did you mean sum"),
+    (["--config=couae.py", "--config.family.weight=-1"], "at least 0"),
+    (["--config=autoencoder.py", "--config.family.name=vae"], "that family's own --config"),
+    (["--config=couae.py", "--config.batch=1", "--config.devices=1"], "at least 2 points"),
+    (["--config=couae.py", "--config.steps.train=0"], "steps.train is at least 1"),
+    (["--config=couae.py", "--config.repetitions=0"], "repetitions is at least 1"),
+    (["--config=couae.py", "--config.checkpoint.every=0"], "checkpoint.every is at least 1"),
+    (["--config=couae.py", "--config.eval.samples=1"], "eval.samples is at least 2"),
+    (["--config=couae.py", "--config.data.test_points=1"], "at least 4 test examples"),
+    (["--config=couae.py", "--config.seed=-1"], "seed lies in"),
+    (["--config=full/thesis.py"], "is not Python"),
+    (["--config=couae.py", "--config.devices=1", "--workdir=full/thesis.tex/run"], "leads through a file"),
     (["--config=couae.py", "--config.devices=99"], "devices is 0 (all)"),
     (["--config=couae.py", "--config.data.points=501"], "501"),
     (["--config=couae.py", "--config.devices=1", "--workdir=full"], "holds other files"),
@@ -182,8 +247,10 @@ def test_bad_input_is_refused_in_a_sentence_before_any_work(
 ):
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thesis.tex").write_text("precious")
+    (tmp_path / "full" / "thesis.py").write_text("def get_config(:")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["grid", *arguments])
+    said = any("devices" in word for word in arguments)
+    monkeypatch.setattr(sys, "argv", ["grid", *arguments, *([] if said else ["--config.devices=1"])])
     from experiments import run
 
     with pytest.raises(SystemExit) as refused:
@@ -193,7 +260,7 @@ def test_bad_input_is_refused_in_a_sentence_before_any_work(
     assert sentence in told
     assert "Traceback" not in told
     assert not (tmp_path / "runs").exists()
-    assert [p.name for p in tmp_path.rglob("*")] == ["full", "thesis.tex"]
+    assert {p.name for p in tmp_path.rglob("*")} == {"full", "thesis.tex", "thesis.py"}
 
 
 @pytest.mark.slow

@@ -52,8 +52,8 @@ def test_the_paper_preset_of_mnist_has_the_published_weights():
 @pytest.mark.parametrize("dataset", data.names())
 def test_every_config_has_every_setting(name, dataset):
     for preset in ("", *base.presets(dataset)):
-        config = files.read(f"{name}:{preset}" if preset else name, dataset)[1]
-        assert config.preset == preset
+        run, config = files.read(f"{name}:{preset}" if preset else name, dataset)
+        assert run == name.removesuffix(".py") + (f"-{preset}" if preset else "")
         assert config.data.name == dataset
     assert "tiny" in base.presets(dataset)
 
@@ -84,7 +84,7 @@ def test_a_mistyped_key_of_a_table_is_refused():
 def test_ones_own_file_comes_before_the_packages(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "couae.py").write_text("def get_config(setting):\n    return setting\n")
-    assert files.read("couae.py:x", "grid") == ("couae", "grid:x")
+    assert files.read("couae.py:x", "grid") == ("couae-x", "grid:x")
     (tmp_path / "empty.py").write_text("")
     with pytest.raises(ValueError, match="defines get_config"):
         files.read("empty.py", "grid")

@@ -7,6 +7,7 @@ import signal
 import chex
 import jax
 import numpy as np
+import optax
 import pytest
 
 from coulomb_jax.data import grid
@@ -112,6 +113,16 @@ def test_a_term_that_is_not_finite_stops_the_run_and_is_named(tmp_path):
     assert checkpoints.latest() is None
 
 
+def test_parameters_that_are_not_finite_are_not_saved(tmp_path):
+    # The loss of the only step is finite; what it does to the parameters is not.
+    row = table.row("couae.py", "grid")
+    row = row._replace(optimizers={"autoencoder": optax.sgd(3e38)})
+    with Checkpoints(tmp_path) as checkpoints:
+        with pytest.raises(Diverged, match=r"parameters of (encoder|decoder) are not finite after step 1"):
+            run(row, steps=1, checkpoints=checkpoints)
+        assert checkpoints.latest() is None
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_saves_and_stops(number, tmp_path):
     row = table.row("couae.py", "grid")
@@ -122,7 +133,7 @@ def test_a_signal_saves_and_stops(number, tmp_path):
                 os.kill(os.getpid(), number)
 
     checkpoints = Checkpoints(tmp_path)
-    with pytest.raises(Interrupted, match="stopped at step 10"):
+    with pytest.raises(Interrupted, match="stopped after step 10"):
         run(row, steps=50, checkpoints=checkpoints, log=Signal(None))
     assert checkpoints.latest() == 10
     checkpoints.close()
@@ -133,7 +144,8 @@ def test_a_signal_saves_and_stops(number, tmp_path):
 
 def test_the_log_forgets_what_lies_beyond_the_checkpoint(tmp_path):
     path = tmp_path / "metrics.jsonl"
-    path.write_text("".join(json.dumps({"step": s}) + "\n" for s in (5, 10, 15)))
+    torn = '{"step": 20, "a/lo'
+    path.write_text("".join(json.dumps({"step": s}) + "\n" for s in (5, 10, 15)) + torn)
     log = Log(tmp_path, quiet=True)
     log.begin(10, 20)
     with log:
