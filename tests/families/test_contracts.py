@@ -79,6 +79,7 @@ def test_each_update_changes_no_net_but_its_own(name, dataset):
                 chex.assert_trees_all_equal(before.stats[net], after.stats[net])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", table.CONFIGS)
 def test_four_devices_are_one_device(name):
     row = table.row(name, "digits", net="dcgan", optimizer="sgd")

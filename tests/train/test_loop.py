@@ -28,6 +28,7 @@ def run(row, *, data=POINTS, steps=12, devices=1, seeds=(0,), dispatch=5, save_e
     return train(row.family, row.optimizers, data, plan, devices=jax.local_devices()[:devices], **more)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "devices"), [("couae.py", 8), ("vae.py", 2)])
 def test_devices_share_the_batch_and_give_the_result_of_one(name, devices):
     # Batch statistics, the MMD and the noise are all those of the whole batch.
@@ -42,6 +43,7 @@ def test_the_number_of_steps_a_call_does_not_matter():
     table.assert_same_training(run(row, steps=0), run(row, dispatch=12), run(row, dispatch=3))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("own_data", [False, True])
 def test_a_repetition_is_the_run_of_its_own_seed(own_data):
     row = table.row("couae.py", "grid", optimizer="sgd")
@@ -123,6 +125,7 @@ def test_parameters_that_are_not_finite_are_not_saved(tmp_path):
         assert checkpoints.latest() is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_saves_and_stops(number, tmp_path):
     row = table.row("couae.py", "grid")
