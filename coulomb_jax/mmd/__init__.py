@@ -4,9 +4,11 @@ The package needs jax, with the numpy and scipy it brings, and jaxtyping: nothin
 `coulomb_jax`, and no neural-network library.
 """
 
-from coulomb_jax.mmd.estimators import median_heuristic, mmd2, mmd2_with_error, witness
+from coulomb_jax.mmd.bounds import DeviationBound, deviation_bound, samples_needed
+from coulomb_jax.mmd.estimators import mmd2, witness
 from coulomb_jax.mmd.kernels import (
     Kernel,
+    average,
     coulomb,
     energy,
     gaussian,
@@ -17,11 +19,18 @@ from coulomb_jax.mmd.kernels import (
     rational_quadratic,
     wae_multiscale,
 )
+from coulomb_jax.mmd.median import median_heuristic
 from coulomb_jax.mmd.normal_prior import mmd2_to_normal
+from coulomb_jax.mmd.sharded import mmd2_sharded
+from coulomb_jax.mmd.sliced import sliced_energy
+from coulomb_jax.mmd.standard_error import mmd2_with_error
 
 __all__ = [
+    "DeviationBound",
     "Kernel",
+    "average",
     "coulomb",
+    "deviation_bound",
     "energy",
     "gaussian",
     "inverse_multiquadratic",
@@ -29,10 +38,13 @@ __all__ = [
     "matern",
     "median_heuristic",
     "mmd2",
+    "mmd2_sharded",
     "mmd2_to_normal",
     "mmd2_with_error",
     "plummer",
     "rational_quadratic",
+    "samples_needed",
+    "sliced_energy",
     "wae_multiscale",
     "witness",
 ]

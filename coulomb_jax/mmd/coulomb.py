@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from coulomb_jax.mmd.radial import Kernel, Scalar, changed, number, positive, register, whole
+from coulomb_jax.mmd.radial import Kernel, Scalar, changed, number, positive, reciprocal, register, whole
 
 # Beyond this power of ten a slope or a curvature leaves float32.
 LARGEST_SLOPE = 36.0
@@ -70,7 +70,7 @@ class Coulomb(Kernel):
         if self.log_factor == 0.0 and self.beta == 1.0:
             return self.unit * jax.lax.rsqrt(u)
         if self.log_factor == 0.0 and self.beta == 2.0:
-            return self.unit * self.unit / u
+            return self.unit * self.unit * reciprocal(u)
         # r^-62 alone is 0 in float32 at every distance of interest: only the ratio is formed.
         log_k = self.log_factor - self.beta * (0.5 * jnp.log(u) - jnp.log(self.unit))
         return jnp.exp(log_k) if self.beta > 0.0 else -jnp.exp(log_k)

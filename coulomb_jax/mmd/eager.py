@@ -1,6 +1,7 @@
 """Compilation of what is called outside of any transformation."""
 
 import functools
+import inspect
 import numbers
 
 import jax
@@ -16,16 +17,19 @@ def compiled(core):
 
     Args:
         core: a function of pytrees of arrays and numbers; anything else in its arguments, such
-            as a plain function for a kernel, makes it run step by step.
+            as a plain function for a kernel, makes it run step by step. Keyword-only arguments
+            are part of the program: hashable, and each value compiles anew.
     """
-    under_jit = jax.jit(core)
+    parameters = inspect.signature(core).parameters.values()
+    static = [parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY]
+    under_jit = jax.jit(core, static_argnames=static)
 
     @functools.wraps(core)
-    def run(*arguments):
+    def run(*arguments, **options):
         leaves = jax.tree_util.tree_leaves(arguments)
         if all(_is_known(leaf) for leaf in leaves):
-            return under_jit(*arguments)
-        return core(*arguments)
+            return under_jit(*arguments, **options)
+        return core(*arguments, **options)
 
     return run
 

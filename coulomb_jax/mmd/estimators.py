@@ -1,20 +1,21 @@
 """Estimates of the squared maximum mean discrepancy between two sets of points."""
 
+import numbers
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
 from coulomb_jax.mmd.eager import compiled
-from coulomb_jax.mmd.pairwise import distinct_pairs, off_diagonal, squared_distances
 from coulomb_jax.mmd.points import check_kernel, check_same_space, checked_points
 from coulomb_jax.mmd.radial import Kernel
+from coulomb_jax.mmd.rows import mean_over_columns
+from coulomb_jax.mmd.sums import sum_between, sum_distinct
 
-ESTIMATORS = ("unbiased", "biased")
-# Null standard errors above 0 from which on mmd2 counts as that of two different laws.
-NOTABLE_ERRORS = 2.0
-# The median of more pooled points than this moves by less than one percent.
-MEDIAN_POINTS = 1000
+ESTIMATORS = ("unbiased", "biased", "linear", "block")
+# Pairs of the block estimator that are evaluated at once.
+PAIRS_AT_ONCE = 2**20
 
 
 def mmd2(
@@ -23,31 +24,49 @@ def mmd2(
     kernel: Kernel,
     *,
     estimator: str = "unbiased",
+    block_size: int | None = None,
 ) -> Float[Array, ""]:
     """Squared maximum mean discrepancy MMD²(P, Q) = E k(X,X') + E k(Y,Y') − 2 E k(X,Y).
 
-    The unbiased estimate is the U-statistic: means of k over the pairs i ≠ j of x, over those of
-    y, and over all pairs (i, j) of one point each. Its mean is MMD² at every n and m, so near
-    equality it is negative half of the time; it is never clipped at 0. The biased one, the
-    V-statistic, adds the pairs i = j at k(0): it is not negative for a positive definite kernel,
-    but its mean at equal laws is (1/n + 1/m)·(k(0) − E k(X,X')), and k(0) of a Coulomb kernel is
-    nothing but its clamp.
+    ============  ==========  ==================================================================
+    estimator     cost        means over
+    ============  ==========  ==================================================================
+    "unbiased"    (n + m)²    all pairs i ≠ j of x, those of y, all pairs of one point each
+    "biased"      (n + m)²    the same and the pairs i = j, at k(0)
+    "block"       (n + m)·B   the unbiased estimates of consecutive blocks of B points
+    "linear"      n + m       the pairs (0, 1), (2, 3), ... of x, those of y, (i, i + 1) across
+    ============  ==========  ==================================================================
+
+    All but the biased one have MMD² as their mean at every n and m, so near equality they are
+    negative half of the time; they are never clipped at 0. The biased one, the V-statistic, is
+    not negative for a positive definite kernel, but its mean at equal laws is
+    (1/n + 1/m)·(k(0) − E k(X,X')), and k(0) of a Coulomb kernel is nothing but its clamp.
+
+    Memory does not grow with n·m: large sets are summed tile by tile, value and gradient, each
+    distinct pair once. Second derivatives in reverse mode do keep all tiles; take the forward
+    derivative of the gradient instead.
 
     Args:
         x: n >= 2 points of d coordinates, drawn independently from P.
         y: m >= 2 points of d coordinates, drawn independently from Q.
         kernel: for points of d coordinates.
-        estimator: "unbiased" or "biased".
+        estimator: one of the four above.
+        block_size: for "unbiased" and "biased", most rows and columns of a tile (default: 2048
+            on a CPU, 4096 elsewhere, small sets at once); it changes the value by rounding only.
+            For "block" it is B >= 2, by default the root of the smaller set's size; the points
+            that fill no block are left out.
 
     Returns:
         A scalar in float32 (float64 for float64 points), differentiable in x, y and the
         kernel's parameters, twice at coincident points too.
 
     Raises:
-        TypeError: the points are not floating, or kernel is no kernel.
-        ValueError: wrong rank, dimension, number or value of points, or an unknown estimator.
+        TypeError: the points are not floating, kernel is no kernel, or block_size no integer.
+        ValueError: wrong rank, dimension, number or value of points, an unknown estimator, or a
+            block_size out of range or where it has no meaning.
 
-    Source: [gretton2012] eq. 3 (unbiased, here for n ≠ m), eq. 5 (biased).
+    Source: [gretton2012] eq. 3 (unbiased, here for n ≠ m), eq. 5 (biased), section 6 (linear);
+    [zaremba2013] (block).
 
     >>> import jax
     >>> from coulomb_jax.mmd import gaussian, mmd2
@@ -60,53 +79,15 @@ def mmd2(
     check_kernel(kernel, check_same_space(x=x, y=y))
     if estimator not in ESTIMATORS:
         raise ValueError(f"estimator must be one of {', '.join(ESTIMATORS)}, got {estimator!r}; choose one")
-    return _biased(x, y, kernel) if estimator == "biased" else _unbiased(x, y, kernel)
-
-
-def mmd2_with_error(
-    x: Float[Array, "n d"], y: Float[Array, "m d"], kernel: Kernel
-) -> tuple[Float[Array, ""], Float[Array, ""]]:
-    """Unbiased MMD² and its standard error, also where the two laws are equal.
-
-    The Hoeffding decomposition splits the variance of the U-statistic without remainder:
-
-        Var = 4·Var f(X)/n + 4·Var f(Y)/m + 2·ζ_xx/(n(n−1)) + 2·ζ_yy/(m(m−1)) + 4·ζ_xy/(nm),
-
-    f(·) = E k(·,X) − E k(·,Y) the witness function and ζ the mean squares of the doubly centred
-    kernels. Each term has an unbiased estimate in sums over the kernel matrices. At equal laws
-    f = 0 and only the terms in ζ are left, which are estimated closely, while the estimate of
-    those in f is as large as they are and as often negative as positive. So the terms in f are
-    counted from the point on where mmd2 exceeds 2 of the errors that hold at equal laws. In
-    simulations (n = 40 to 60, five kernels) the mean error is right to about 10 % at equal laws and
-    where mmd2 is above 2 errors, and up to 25 % low between.
-
-    A kernel whose square has no mean (Coulomb above three dimensions, but for its clamp) has no
-    standard error: the number returned is then that of the sample and grows with n.
-
-    Args:
-        x: n >= 4 points of d coordinates.
-        y: m >= 4 points of d coordinates.
-        kernel: for points of d coordinates.
-
-    Returns:
-        ``(mmd2, standard_error)``, the error >= 0; memory is that of the n x n, m x m and n x m
-        kernel matrices.
-
-    Raises:
-        TypeError, ValueError: as `mmd2`.
-
-    Source: [sutherland2019], for n = m; the decomposition extends it to n ≠ m.
-
-    >>> import jax
-    >>> from coulomb_jax.mmd import gaussian, mmd2_with_error
-    >>> x, y = jax.random.normal(jax.random.key(0), (2, 100, 3))
-    >>> value, error = mmd2_with_error(x, y, gaussian(1.0))
-    >>> bool(abs(value) < 4 * error)
-    True
-    """
-    x, y = checked_points("x", x, least=4), checked_points("y", y, least=4)
-    check_kernel(kernel, check_same_space(x=x, y=y))
-    return _with_error(x, y, kernel)
+    if block_size is not None:
+        _check_block_size(block_size, estimator, min(x.shape[0], y.shape[0]))
+        block_size = int(block_size)
+    if estimator == "linear":
+        return _linear(x, y, kernel)
+    if estimator == "block":
+        return _block(x, y, kernel, size=block_size or max(2, round(min(x.shape[0], y.shape[0]) ** 0.5)))
+    core = _biased if estimator == "biased" else _unbiased
+    return core(x, y, kernel, block_size=block_size)
 
 
 def witness(
@@ -139,114 +120,71 @@ def witness(
     return _witness(points, x, y, kernel)
 
 
-def median_heuristic(x: Float[Array, "n d"], y: Float[Array, "m d"]) -> Float[Array, ""]:
-    """Median of the distances between the distinct pairs of both sets pooled, as a bandwidth.
-
-    It is exact up to 1,000 pooled points. Of more, evenly spaced ones of each set are taken, in
-    proportion to the sets: shuffle points whose order has a period. It is 0 where more than half
-    of the pairs coincide, and then no bandwidth. It is a constant to ``jax.grad``.
-
-    Args:
-        x: n >= 2 points of d coordinates.
-        y: m >= 2 points of d coordinates.
-
-    Returns:
-        A distance, as `gaussian` takes it (some authors use it divided by sqrt(2)).
-
-    Raises:
-        TypeError, ValueError: as `mmd2`.
-
-    Source: [gretton2012] section 8.
-
-    >>> import jax.numpy as jnp
-    >>> from coulomb_jax.mmd import median_heuristic
-    >>> median_heuristic(jnp.array([[0.0], [1.0]]), jnp.array([[3.0], [7.0]])).item()
-    3.5
-    """
-    x, y = checked_points("x", x), checked_points("y", y)
-    check_same_space(x=x, y=y)
-    n, m = x.shape[0], y.shape[0]
-    share = min(1.0, MEDIAN_POINTS / (n + m))
-    pooled = jnp.concatenate([_evenly(x, share), _evenly(y, share)])
-    return _median_distance(jax.lax.stop_gradient(pooled))
-
-
-def mean_distinct(x: Float[Array, "n d"], kernel: Kernel) -> Float[Array, ""]:
+def mean_distinct(x: Float[Array, "n d"], kernel: Kernel, block_size: int | None = None) -> Float[Array, ""]:
     """Mean of the kernel over the pairs i ≠ j of one set, its diagonal never evaluated."""
     n = x.shape[0]
-    total = sum(jnp.sum(jnp.sum(kernel(part), -1)) for part in distinct_pairs(x))
-    return total * (2.0 / (n * (n - 1)))
+    return sum_distinct(x, kernel, block_size) * (2.0 / (n * (n - 1)))
+
+
+def _check_block_size(block_size, estimator, fewest):
+    if estimator == "linear":
+        raise ValueError(
+            'block_size has no meaning for estimator="linear", which takes each point once; leave it out'
+        )
+    if not isinstance(block_size, numbers.Integral) or isinstance(block_size, bool):
+        raise TypeError(f"block_size must be a whole number, got {block_size!r}; pass a Python int")
+    least, most = (2, fewest) if estimator == "block" else (1, np.inf)
+    if not least <= block_size <= most:
+        between = f"between {least} and {most}, the smaller set" if estimator == "block" else "at least 1"
+        raise ValueError(f"block_size must be {between}, got {block_size}; choose another")
+
+
+def _across(x, y, kernel, block_size):
+    return sum_between(x, y, kernel, block_size) / (x.shape[0] * y.shape[0])
 
 
 @compiled
-def _unbiased(x, y, kernel):
-    across = jnp.mean(kernel(squared_distances(x, y)))
-    return mean_distinct(x, kernel) + mean_distinct(y, kernel) - 2.0 * across
+def _unbiased(x, y, kernel, *, block_size):
+    within = mean_distinct(x, kernel, block_size) + mean_distinct(y, kernel, block_size)
+    return within - 2.0 * _across(x, y, kernel, block_size)
 
 
 @compiled
-def _biased(x, y, kernel):
+def _biased(x, y, kernel, *, block_size):
     n, m = x.shape[0], y.shape[0]
+    within_x = mean_distinct(x, kernel, block_size) * (1 - 1 / n)
+    within_y = mean_distinct(y, kernel, block_size) * (1 - 1 / m)
     at_zero = kernel(jnp.zeros((), x.dtype)) * (1 / n + 1 / m)
-    within = mean_distinct(x, kernel) * (1 - 1 / n) + mean_distinct(y, kernel) * (1 - 1 / m)
-    return within + at_zero - 2.0 * jnp.mean(kernel(squared_distances(x, y)))
+    return within_x + within_y + at_zero - 2.0 * _across(x, y, kernel, block_size)
 
 
 @compiled
-def _with_error(x, y, kernel):
+def _block(x, y, kernel, *, size):
+    count = min(x.shape[0], y.shape[0]) // size
+    x, y = (points[: len(points) // count * count].reshape(count, -1, points.shape[1]) for points in (x, y))
+    at_once = max(1, PAIRS_AT_ONCE // (x.shape[1] * y.shape[1]))
+
+    def one(blocks):
+        return _unbiased(*blocks, kernel, block_size=None)
+
+    return jnp.mean(jax.lax.map(one, (x, y), batch_size=min(at_once, count)))
+
+
+@compiled
+def _linear(x, y, kernel):
     n, m = x.shape[0], y.shape[0]
-    xx = kernel(off_diagonal(squared_distances(x, x)))
-    yy = kernel(off_diagonal(squared_distances(y, y)))
-    xy = kernel(squared_distances(x, y))
-    mean_xx, mean_yy, mean_xy = jnp.mean(xx), jnp.mean(yy), jnp.mean(xy)
-    # The variance ignores constants; without them, sums of squares keep their digits.
-    xx, yy, xy = xx - mean_xx, yy - mean_yy, xy - mean_xy
-    sums_x, sums_y = jnp.sum(xx, 1) / (n - 2), jnp.sum(yy, 1) / (m - 2)
-    rows, columns = jnp.mean(xy, 1), jnp.mean(xy, 0)
+    # Neighbours across, not equals: y_i may have been made from x_i.
+    i = np.arange(max(n, m))
+    across = _mean_of_pairs(x[i % n], y[(i + 1) % m], kernel)
+    within_x = _mean_of_pairs(x[: n // 2 * 2 : 2], x[1::2], kernel)
+    within_y = _mean_of_pairs(y[: m // 2 * 2 : 2], y[1::2], kernel)
+    return within_x + within_y - 2.0 * across
 
-    second_x = _second_order(xx, sums_x)
-    second_y = _second_order(yy, sums_y)
-    residual = xy - rows[:, None] - columns[None, :]
-    second_xy = jnp.sum(residual**2) / ((n - 1) * (m - 1))
-    second = 2 * second_x / (n * (n - 1)) + 2 * second_y / (m * (m - 1))
-    second = second + 4 * second_xy / (n * m)
 
-    # A row mean is the witness at its point and the mean of that row's residuals: their variance
-    # is known, and is subtracted.
-    first_x = jnp.var(sums_x - rows, ddof=1) - second_x / (n - 2) - second_xy / m
-    first_y = jnp.var(sums_y - columns, ddof=1) - second_y / (m - 2) - second_xy / n
-    first = 4 * first_x / n + 4 * first_y / m
-
-    value = mean_xx + mean_yy - 2.0 * mean_xy
-    differs = (value > 0.0) & (value**2 > NOTABLE_ERRORS**2 * second)
-    variance = second + jnp.where(differs, jnp.maximum(first, 0.0), 0.0)
-    positive = variance > 0.0  # not so where all points coincide, and sqrt has no slope at 0
-    return value, jnp.where(positive, jnp.sqrt(jnp.where(positive, variance, 1.0)), 0.0)
+def _mean_of_pairs(x, y, kernel):
+    return jnp.mean(kernel(jnp.sum((x - y) ** 2, -1)))
 
 
 @compiled
 def _witness(points, x, y, kernel):
-    near_x = jnp.mean(kernel(squared_distances(points, x)), 1)
-    return near_x - jnp.mean(kernel(squared_distances(points, y)), 1)
-
-
-@compiled
-def _median_distance(pooled):
-    r2 = jnp.concatenate([part.ravel() for part in distinct_pairs(pooled)])
-    return jnp.median(jnp.sqrt(r2))
-
-
-def _second_order(centred, sums):
-    """Unbiased mean square of a doubly centred kernel from its off-diagonal, mean 0, n x (n−1).
-
-    The sample is centred so that each row's sum over the others vanishes: this, not the usual
-    centring of a full matrix, leaves no bias, and no estimate below 0.
-    """
-    n = sums.shape[0]
-    partners = off_diagonal(jnp.broadcast_to(sums[None, :], (n, n)))
-    return jnp.sum((centred - sums[:, None] - partners) ** 2) / (n * (n - 3))
-
-
-def _evenly(points, share):
-    count = max(2, round(share * points.shape[0]))
-    return points[np.linspace(0, points.shape[0] - 1, count).round().astype(int)]
+    return mean_over_columns(points, x, kernel) - mean_over_columns(points, y, kernel)

@@ -1,5 +1,9 @@
 """The kernels of the library: constructors that check, and the formulas they stand for."""
 
+import functools
+import operator
+from collections.abc import Iterable
+
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -14,6 +18,7 @@ from coulomb_jax.mmd.radial import (
     finite_power,
     number,
     positive,
+    reciprocal,
     register,
     whole,
 )
@@ -31,6 +36,7 @@ __all__ = [
     "Scaled",
     "Sum",
     "WaeMultiscale",
+    "average",
     "coulomb",
     "energy",
     "gaussian",
@@ -55,7 +61,7 @@ class Gaussian(Bounded):
 
     def profile(self, r2: Float[Array, "..."]) -> Float[Array, "..."]:
         """Return the kernel at ``r2``."""
-        return jnp.exp(-0.5 * r2 / self.sigma**2)
+        return jnp.exp(r2 * (-0.5 / self.sigma**2))
 
 
 def gaussian(sigma: Scalar) -> Kernel:
@@ -86,7 +92,7 @@ class InverseMultiquadratic(Bounded):
 
     def profile(self, r2: Float[Array, "..."]) -> Float[Array, "..."]:
         """Return the kernel at ``r2``."""
-        return self.c / (self.c + r2)
+        return self.c * reciprocal(self.c + r2)
 
 
 def inverse_multiquadratic(c: Scalar) -> Kernel:
@@ -120,7 +126,7 @@ class WaeMultiscale(Kernel):
     def profile(self, r2: Float[Array, "..."]) -> Float[Array, "..."]:
         """Return the kernel at ``r2``."""
         widths = [2.0 * self.dim * self.sigma2 * scale for scale in self.scales]
-        return sum(c / (c + r2) for c in widths)
+        return functools.reduce(jnp.add, [c * reciprocal(c + r2) for c in widths])
 
     @property
     def bound(self) -> float:
@@ -148,7 +154,7 @@ def wae_multiscale(dim: int, sigma2: Scalar = 1.0, scales: tuple[float, ...] = W
     >>> wae_multiscale(8).bound
     7.0
     """
-    scales = tuple(positive("wae_multiscale: a scale", number("a scale", s)) for s in scales)
+    scales = tuple(float(positive("wae_multiscale: a scale", number("a scale", s))) for s in scales)
     if not scales:
         raise ValueError("wae_multiscale: scales must name at least one factor, got none; add one")
     dim = whole("wae_multiscale: dim", dim)
@@ -166,7 +172,7 @@ class RationalQuadratic(Bounded):
 
     def profile(self, r2: Float[Array, "..."]) -> Float[Array, "..."]:
         """Return the kernel at ``r2``."""
-        return jnp.exp(-self.alpha * jnp.log1p(r2 / (2.0 * self.alpha * self.scale**2)))
+        return jnp.exp(-self.alpha * jnp.log1p(r2 * (0.5 / (self.alpha * self.scale**2))))
 
 
 def rational_quadratic(alpha: Scalar, scale: Scalar) -> Kernel:
@@ -178,6 +184,8 @@ def rational_quadratic(alpha: Scalar, scale: Scalar) -> Kernel:
 
     Raises:
         ValueError: a parameter is not positive.
+
+    Source: [rasmussen2006] eq. 4.19.
 
     >>> from coulomb_jax.mmd import rational_quadratic
     >>> round(rational_quadratic(1.0, 1.0)(2.0).item(), 6)
@@ -200,11 +208,6 @@ class Energy(Kernel):
         """Return the kernel at ``r2``."""
         return -finite_power(r2, self.exponent / 2)
 
-    @property
-    def bound(self) -> float:
-        """Return inf: −r^exponent has no lower bound."""
-        return float("inf")
-
 
 def energy(exponent: float = 1.0) -> Kernel:
     """Energy kernel −r^exponent, conditionally positive definite: its MMD² is the energy distance.
@@ -221,5 +224,35 @@ def energy(exponent: float = 1.0) -> Kernel:
     >>> energy()(9.0).item()
     -3.0
     """
-    exponent = positive("energy: exponent", number("energy: exponent", exponent), below=2.0)
-    return Energy(exponent)
+    return Energy(float(positive("energy: exponent", number("energy: exponent", exponent), below=2.0)))
+
+
+def average(kernels: Iterable[Kernel]) -> Kernel:
+    """Average (1/L)·Σ_l k_l of L kernels: one test or loss at several bandwidths at once.
+
+    Its bound is the mean of theirs. Make the kernels inside the function that `jax.grad` or
+    `jax.vmap` transforms to learn or sweep their bandwidths.
+
+    Args:
+        kernels: at least one.
+
+    Raises:
+        TypeError: ``kernels`` is no collection, or something in it is no kernel.
+        ValueError: it is empty.
+
+    >>> from coulomb_jax.mmd import average, gaussian
+    >>> average(gaussian(sigma) for sigma in (1.0, 2.0, 4.0))
+    0.333333 * (gaussian(1) + gaussian(2) + gaussian(4))
+    """
+    if not isinstance(kernels, Iterable):
+        raise TypeError(f"average: kernels must be several kernels, got {kernels!r}; pass a list of them")
+    kernels = tuple(kernels)
+    if not kernels:
+        raise ValueError("average: kernels must hold at least one kernel, got none; add one")
+    for kernel in kernels:
+        if not isinstance(kernel, Kernel):
+            raise TypeError(
+                f"average: kernels must all be kernels, but one is {kernel!r}; "
+                "make it with one of the constructors of coulomb_jax.mmd"
+            )
+    return Scaled(1.0 / len(kernels), functools.reduce(operator.add, kernels))

@@ -3,10 +3,10 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, ArrayLike, Float
 
 
-def wide(values: Array) -> Array:
+def wide(values: ArrayLike) -> Array:
     """Return ``values`` in the precision sums are made in: float32, or float64 if they have it.
 
     bfloat16 keeps three digits: a squared distance or a mean over n² terms made in it is noise.

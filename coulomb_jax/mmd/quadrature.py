@@ -20,6 +20,8 @@ import numpy as np
 import scipy.special
 from jaxtyping import Array, Float
 
+from coulomb_jax.mmd.radial import Kernel, Scalar
+
 # Step of both trapezoidal rules; their error is about exp(−π²/STEP).
 STEP = 0.5
 # exp of this is the distance, in units of σ, under which a kernel is not resolved.
@@ -30,7 +32,7 @@ FAR_NODES = 8, 6
 
 
 def quadrature_potential(
-    kernel, v: Float[Array, "..."], dim: int, sigma: Float[Array, ""]
+    kernel: Kernel, v: Float[Array, "..."], dim: int, sigma: Scalar
 ) -> Float[Array, "..."]:
     """E k(σ²‖w − g‖²) over g ~ N(0, I), at v = ‖w‖², for any kernel without a closed form.
 

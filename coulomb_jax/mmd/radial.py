@@ -1,21 +1,24 @@
 """What every kernel is: a function of the squared distance that adds, scales and never gives NaN."""
 
+import abc
 import dataclasses
 import functools
 import math
 import numbers
+import typing
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, ArrayLike, Float
 
 from coulomb_jax.mmd.points import wide
 
 Scalar = float | Float[Array, ""]
 
 
-class Kernel:
+class Kernel(abc.ABC):
     """A radial kernel k(x, y) = profile(‖x − y‖²), a pytree whose leaves are its parameters.
 
     Call it on squared distances of any shape; the answer is float32 (float64 for float64).
@@ -23,20 +26,24 @@ class Kernel:
     be learned by ``jax.grad``, or swept by ``jax.vmap`` over the constructor's argument.
 
     A subclass is a frozen dataclass decorated with `register`, with a method ``profile(r2)``
-    whose value and derivatives are finite for every finite r2 >= 0, and a property ``bound``;
-    ``spelled`` is the name of its constructor.
+    whose value and derivatives are finite for every finite r2 >= 0, and a property ``bound``
+    where it has one; ``spelled`` is the name of its constructor.
     """
 
     __array_ufunc__ = None  # numpy scalars hand `scalar * kernel` over to __rmul__
 
-    def __call__(self, r2: Float[Array, "..."]) -> Float[Array, "..."]:
+    def __call__(self, r2: Float[ArrayLike, "..."]) -> Float[Array, "..."]:
         """Return the kernel at squared distances ``r2 >= 0``, elementwise."""
         return self.profile(wide(r2))
 
+    @abc.abstractmethod
+    def profile(self, r2: Float[Array, "..."]) -> Float[Array, "..."]:
+        """Return the kernel at ``r2``, float32 or float64: the formula."""
+
     @property
     def bound(self) -> Scalar:
-        """K = sup |k| of [sansone2019] theorem 2: the largest value, inf where there is none."""
-        raise NotImplementedError
+        """K = sup |k| of [sansone2019] theorem 2; inf where there is none, or none is known."""
+        return math.inf
 
     @property
     def space_dim(self) -> int | None:
@@ -76,6 +83,7 @@ class Bounded(Kernel):
         return 1.0
 
 
+@typing.dataclass_transform(frozen_default=True)
 def register(*, static: tuple[str, ...] = ()):
     """Class decorator: a frozen dataclass whose fields, but the static ones, are pytree leaves."""
 
@@ -202,7 +210,7 @@ def shown(value) -> str:
     return f"{float(value):g}" if isinstance(value, float | jax.Array) else repr(value)
 
 
-def changed(kernel: Kernel, *names: str) -> list[str]:
+def changed(kernel: Any, *names: str) -> list[str]:
     """Return ``name=value`` for those of the fields that are not at their defaults."""
     defaults = {field.name: field.default for field in dataclasses.fields(kernel)}
     kept = []
@@ -238,6 +246,18 @@ def finite_power(u: Float[Array, "..."], exponent: float) -> Float[Array, "..."]
 def _(exponent, primals, tangents):
     (u,), (du,) = primals, tangents
     return finite_power(u, exponent), exponent * finite_power(u, exponent - 1.0) * du
+
+
+@jax.custom_jvp
+def reciprocal(u: Float[Array, "..."]) -> Float[Array, "..."]:
+    """1/u, whose derivative −(1/u)² reuses the value: division is what a kernel's slope waits for."""
+    return 1.0 / u
+
+
+@reciprocal.defjvp
+def _(primals, tangents):
+    value = reciprocal(primals[0])
+    return value, -value * value * tangents[0]
 
 
 def _is_zero(value):

@@ -5,7 +5,18 @@ import pytest
 
 from coulomb_jax import mmd
 
-MODULES = ["coulomb", "estimators", "kernels", "matern", "normal_prior"]
+MODULES = [
+    "bounds",
+    "coulomb",
+    "estimators",
+    "kernels",
+    "matern",
+    "median",
+    "normal_prior",
+    "sharded",
+    "sliced",
+    "standard_error",
+]
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -11,7 +11,9 @@ from coulomb_jax import mmd
 from coulomb_jax.mmd.radial import Kernel, register
 from tests.mmd import reference
 
-mmd2 = jax.jit(mmd.mmd2, static_argnames="estimator")  # compiled: eager runs compile each step
+mmd2 = jax.jit(
+    mmd.mmd2, static_argnames=("estimator", "block_size")
+)  # compiled: eager runs compile each step
 
 
 def cloud(seed, n, dim, shift=0.0):
@@ -39,6 +41,72 @@ def test_biased_matches_the_double_loop(name):
     value = mmd2(jnp.asarray(x), jnp.asarray(y), kernel, estimator="biased")
     expected = reference.mmd2(formula, x, y, biased=True)
     assert float(value) == pytest.approx(expected, abs=2e-6)
+
+
+@pytest.mark.parametrize("block_size", [None, 2, 5])
+@pytest.mark.parametrize("estimator", ["unbiased", "biased"])
+def test_blocks_change_rounding_only(estimator, block_size):
+    kernel, dim, formula = reference.KERNELS["coulomb 3"]
+    x, y = cloud(0, 11, dim), cloud(1, 7, dim, 0.5)
+    if estimator == "biased":  # k(0) of a Coulomb kernel drowns everything else
+        kernel, formula = mmd.energy(), lambda r2: -math.sqrt(r2)
+    value = mmd2(x, y, kernel, estimator=estimator, block_size=block_size)
+    expected = reference.mmd2(formula, x, y, biased=estimator == "biased")
+    assert float(value) == pytest.approx(expected, rel=2e-5)
+
+
+@pytest.mark.parametrize(("n", "m"), [(8, 8), (9, 6), (5, 12), (2, 3)])
+def test_linear_matches_a_loop_over_neighbours(n, m):
+    kernel, dim, formula = reference.KERNELS["matern 3/2"]
+    x, y = cloud(0, n, dim), cloud(1, m, dim, 0.5)
+    within = [
+        np.mean([formula(reference.squared(points[i], points[i + 1])) for i in range(0, len(points) - 1, 2)])
+        for points in (x, y)
+    ]
+    across = [formula(reference.squared(x[i % n], y[(i + 1) % m])) for i in range(max(n, m))]
+    assert float(mmd2(x, y, kernel, estimator="linear")) == pytest.approx(
+        sum(within) - 2 * np.mean(across), abs=1e-6
+    )
+
+
+@pytest.mark.parametrize(("n", "m", "size"), [(12, 12, 4), (13, 20, 4), (20, 9, 3), (16, 25, None)])
+def test_block_is_the_mean_of_unbiased_estimates(n, m, size):
+    kernel, dim, formula = reference.KERNELS["gaussian"]
+    x, y = cloud(0, n, dim), cloud(1, m, dim, 0.5)
+    count = min(n, m) // (size or 4)  # 4 is the root of 16
+    of_x, of_y = n // count, m // count
+    expected = [
+        reference.mmd2(formula, x[i * of_x : (i + 1) * of_x], y[i * of_y : (i + 1) * of_y])
+        for i in range(count)
+    ]
+    value = mmd2(x, y, kernel, estimator="block", block_size=size)
+    assert float(value) == pytest.approx(np.mean(expected), abs=1e-6)
+
+
+@pytest.mark.parametrize("estimator", ["linear", "block"])
+def test_cheap_estimators_are_unbiased_and_noisier(estimator):
+    """N(0, 1) against N(1, 1), σ = 1: E k is the Gaussian density with variances 1 + 1 + 1 added."""
+    repetitions, n = 4000, 36
+
+    def both(key):
+        x, y = jax.random.normal(key, (2, n, 1))
+        cheap = mmd.mmd2(x, y + 1.0, mmd.gaussian(1.0), estimator=estimator)
+        return cheap, mmd.mmd2(x, y + 1.0, mmd.gaussian(1.0))
+
+    cheap, full = jax.jit(jax.vmap(both))(jax.random.split(jax.random.key(0), repetitions))
+    exact = 2 / math.sqrt(3) * (1 - math.exp(-1 / 6))
+    for values in (cheap, full):
+        error = float(jnp.std(values)) / math.sqrt(repetitions)
+        assert abs(float(jnp.mean(values)) - exact) < 4 * error
+    assert float(jnp.std(cheap)) > 1.1 * float(jnp.std(full))
+
+
+@pytest.mark.parametrize("estimator", ["linear", "block"])
+def test_cheap_estimators_have_finite_gradients_at_coincident_points(estimator):
+    x = jnp.zeros((9, 2))
+    slope = jax.grad(lambda x: mmd2(x, jnp.ones((9, 2)), mmd.energy(), estimator=estimator))(x)
+    assert bool(jnp.all(jnp.isfinite(slope)))
+    assert float(jnp.min(slope)) < 0.0  # towards y
 
 
 def test_half_precision_points_are_summed_in_float32():
@@ -193,7 +261,11 @@ X = jnp.zeros((3, 2)) + jnp.asarray([[0.0], [1.0], [2.0]])
         (lambda: mmd.mmd2(X, np.ones((3, 2), complex), mmd.energy()), TypeError, "complex"),
         (lambda: mmd.mmd2(X.at[0, 0].set(jnp.nan), X, mmd.energy()), ValueError, "1 NaN or infin"),
         (lambda: mmd.mmd2(X, X.at[1].set(jnp.inf), mmd.energy()), ValueError, "in 1 rows"),
-        (lambda: mmd.mmd2(X, X, mmd.energy(), estimator="linear"), ValueError, "unbiased, biased"),
+        (lambda: mmd.mmd2(X, X, mmd.energy(), estimator="cubic"), ValueError, "unbiased, biased"),
+        (lambda: mmd.mmd2(X, X, mmd.energy(), block_size=0), ValueError, "at least 1"),
+        (lambda: mmd.mmd2(X, X, mmd.energy(), block_size=2.0), TypeError, "whole number"),
+        (lambda: mmd.mmd2(X, X, mmd.energy(), estimator="linear", block_size=2), ValueError, "no meaning"),
+        (lambda: mmd.mmd2(X, X, mmd.energy(), estimator="block", block_size=4), ValueError, "2 and 3"),
         (lambda: mmd.mmd2(X, X, "gaussian"), TypeError, "must be a kernel"),
         (lambda: mmd.mmd2(X, X, mmd.coulomb(3)), ValueError, "made for points of 3"),
         (lambda: mmd.mmd2(X, X, 2.0 * mmd.plummer(3, 1.0)), ValueError, "made for points of 3"),

@@ -1,0 +1,229 @@
+"""Sums of a kernel over all pairs of points, in fixed memory, with their derivatives.
+
+Small sets are summed at once and differentiated by jax. Larger ones are cut into blocks, and the
+sum and its slopes are taken tile by tile, a tile the pairs of two blocks: autodiff would keep all
+n² kernel values for the way back. With W the slope of the kernel at the squared distances of a
+tile,
+
+    ∂/∂x_i Σ_ij k(‖x_i − y_j‖²) = 2·(x_i·Σ_j W_ij − Σ_j W_ij·y_j),
+
+two products of W with the points, centred at their mean. Their rounding is that of moving each
+point by a few units in the last place of its distance from that centre.
+"""
+
+import functools
+import itertools
+import operator
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.custom_derivatives import SymbolicZero
+from jaxtyping import Array, Float
+
+from coulomb_jax.mmd.pairwise import distinct_pairs, squared_distances
+from coulomb_jax.mmd.radial import Kernel
+
+# Up to this many pairs a dense sum and its autodiff are as fast as a tile.
+DENSE_PAIRS = 256 * 256
+# Most points in a block: on a CPU larger tiles leave the cache, a GPU wants more work at once.
+CPU_BLOCK, ACCELERATOR_BLOCK = 2048, 4096
+
+
+def sum_between(
+    x: Float[Array, "n d"], y: Float[Array, "m d"], kernel: Kernel, block_size: int | None = None
+) -> Float[Array, ""]:
+    """Σ_ij k(‖x_i − y_j‖²) over all pairs of a point of x and a point of y.
+
+    Args:
+        x: n points of d coordinates, float32 or float64.
+        y: m points of d coordinates.
+        kernel: a function of squared distances.
+        block_size: most points in a block; None chooses, and sums small sets at once.
+    """
+    pairs = x.shape[0] * y.shape[0]
+    if not pairs:  # an empty set has no mean to centre at
+        return jnp.zeros((), x.dtype)
+    if block_size is None and pairs <= DENSE_PAIRS:
+        return jnp.sum(jnp.sum(kernel(squared_distances(x, y)), -1))
+    parts = itertools.product(_even_parts(x, block_size), _even_parts(y, block_size))
+    total = jnp.zeros((), x.dtype)
+    for (part_x, rows), (part_y, columns) in parts:
+        total += _tiles(kernel, part_x, rows, part_y, columns, distinct=False)
+    return total
+
+
+def sum_distinct(x: Float[Array, "n d"], kernel: Kernel, block_size: int | None = None) -> Float[Array, ""]:
+    """Σ_{i<j} k(‖x_i − x_j‖²) over the distinct pairs of one set, the diagonal left out.
+
+    Args:
+        x: n points of d coordinates, float32 or float64.
+        kernel: a function of squared distances.
+        block_size: as for `sum_between`.
+    """
+    if x.shape[0] <= _limit(block_size):
+        return _dense_distinct(kernel, x)
+    (even, block), *rest = _even_parts(x, block_size)
+    total = _tiles(kernel, even, block, even, block, distinct=True)
+    for points, _ in rest:
+        total += sum_between(points, even, kernel, block_size) + sum_distinct(points, kernel, block_size)
+    return total
+
+
+def _limit(block_size):
+    if block_size is not None:
+        return block_size
+    return CPU_BLOCK if jax.default_backend() == "cpu" else ACCELERATOR_BLOCK
+
+
+def _even_parts(points, block_size):
+    """The points in as few equal blocks as the limit allows, then those left over, if any."""
+    n = points.shape[0]
+    count = -(-n // _limit(block_size))
+    block = n // count
+    parts = [(points[: count * block], block), (points[count * block :], n - count * block)]
+    return parts if parts[1][1] else parts[:1]
+
+
+def _dense_distinct(kernel, x):
+    zero = jnp.zeros((), x.dtype)
+    if x.shape[0] < 2:
+        return zero
+    return sum((jnp.sum(jnp.sum(kernel(part), -1)) for part in distinct_pairs(x)), zero)
+
+
+class _Plan(NamedTuple):
+    """What is known of a sum before any value."""
+
+    function: Callable  # (parameters, r2) -> kernel values
+    rows: int  # points in a block of x
+    columns: int  # points in a block of y
+    distinct: bool  # y is x, and each of its distinct pairs counts once
+
+
+def _tiles(kernel, x, rows, y, columns, distinct):
+    if isinstance(kernel, Kernel):
+        function, parameters = operator.call, kernel
+    else:  # a plain function: what it closes over may be what is differentiated
+        example = jax.ShapeDtypeStruct((rows, columns), x.dtype)
+        converted, parameters = jax.closure_convert(kernel, example)
+
+        def function(parameters, r2):
+            return converted(r2, *parameters)
+
+    return _tiled(_Plan(function, rows, columns, distinct), parameters, x, y)
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _tiled(plan, parameters, x, y):
+    return _with_slopes(plan, parameters, x, y, (False, False, False))[0]
+
+
+@functools.partial(_tiled.defjvp, symbolic_zeros=True)
+def _(plan, primals, tangents):
+    wanted = tuple(
+        any(not isinstance(leaf, SymbolicZero) for leaf in jax.tree.leaves(part)) for part in tangents
+    )
+    total, slopes = _with_slopes(plan, *primals, wanted)
+    change = jnp.zeros_like(total)
+    for slope, tangent in zip(jax.tree.leaves(slopes), jax.tree.leaves(tangents)):
+        if not isinstance(tangent, SymbolicZero):
+            change += jnp.vdot(slope, tangent, precision=jax.lax.Precision.HIGHEST)
+    return total, change
+
+
+def _with_slopes(plan, parameters, x, y, wanted):
+    """Return the sum and its slopes in the parameters, in x and in y: zeros where not wanted."""
+    # Parameters alike on all devices of a shard_map would come back summed over them.
+    parameters, x, y = jax.tree.map(jnp.add, (parameters, x, y), _zeros((parameters, x, y), x.dtype))
+    dim = x.shape[1]
+    x_blocks, y_blocks = x.reshape(-1, plan.rows, dim), y.reshape(-1, plan.columns, dim)
+
+    def add_tile(slopes, tile):
+        i, j = tile
+        total, changes = _tile(plan.function, parameters, x_blocks[i], y_blocks[j], wanted)
+        return _added(slopes, changes, i, j), total
+
+    def add_triangle(slopes, i):
+        total, changes = _triangle(plan.function, parameters, x_blocks[i], wanted)
+        return _added(slopes, changes, i, i), total
+
+    slopes = _zeros((parameters, x_blocks, y_blocks), x.dtype)
+    grid = np.indices((len(x_blocks), len(y_blocks)))
+    tiles = grid.reshape(2, -1).T if not plan.distinct else np.stack(np.triu_indices(len(x_blocks), 1), -1)
+    slopes, total = jax.lax.scan(add_tile, slopes, tiles)
+    total = jnp.sum(total)
+    if plan.distinct:
+        slopes, diagonal = jax.lax.scan(add_triangle, slopes, np.arange(len(x_blocks)))
+        total += jnp.sum(diagonal)
+    of_parameters, of_x, of_y = slopes
+    return total, (of_parameters, of_x.reshape(x.shape), of_y.reshape(y.shape))
+
+
+def _zeros(arrays, dtype):
+    """Zeros of the shapes of the arrays, typed as varying over the devices of a shard_map if any is."""
+    one_of_each = [jnp.ravel(leaf)[0] for leaf in jax.tree.leaves(arrays)]
+    zero = sum(jnp.where(value > 0, 0, 0).astype(dtype) for value in one_of_each)
+    return jax.tree.map(lambda leaf: jnp.broadcast_to(zero, jnp.shape(leaf)), arrays)
+
+
+def _added(slopes, changes, i, j):
+    """Add the slopes of tile (i, j), None where there are none."""
+    of_parameters, of_x, of_y = slopes
+    change_of_parameters, change_of_x, change_of_y = changes
+    if change_of_parameters is not None:
+        of_parameters = jax.tree.map(jnp.add, of_parameters, change_of_parameters)
+    if change_of_x is not None:
+        of_x = of_x.at[i].add(change_of_x)
+    if change_of_y is not None:
+        of_y = of_y.at[j].add(change_of_y)
+    return of_parameters, of_x, of_y
+
+
+def _tile(function, parameters, x, y, wanted):
+    """Return the sum over all pairs of two blocks, and its slopes."""
+    r2 = squared_distances(x, y)
+    if wanted[0]:
+        values, pull = jax.vjp(function, parameters, r2)
+    else:
+        values, pull = jax.vjp(functools.partial(function, parameters), r2)
+    total = jnp.sum(jnp.sum(values, -1))
+    if not any(wanted):
+        return total, (None, None, None)
+    *of_parameters, slope = pull(jnp.ones_like(values))
+    # Kept for both products: XLA would otherwise evaluate it again for each.
+    slope = jax.lax.optimization_barrier(slope)
+    centre = jax.lax.stop_gradient((jnp.mean(x, 0) + jnp.mean(y, 0)) / 2)
+    x, y = x - centre[None, :], y - centre[None, :]
+    of_x = of_y = None
+    if wanted[1]:
+        pulls = _product("ij,jk->ik", slope, _with_ones(y))
+        of_x = 2.0 * (x * pulls[:, -1:] - pulls[:, :-1])
+    if wanted[2]:
+        pulls = _product("ik,ij->kj", _with_ones(x), slope).T
+        of_y = 2.0 * (y * pulls[:, -1:] - pulls[:, :-1])
+    return total, (of_parameters[0] if of_parameters else None, of_x, of_y)
+
+
+def _triangle(function, parameters, x, wanted):
+    """Return the sum over the distinct pairs of one block, and its slopes."""
+
+    def dense(parameters, x):
+        return _dense_distinct(functools.partial(function, parameters), x)
+
+    moving = tuple(i for i in (0, 1) if wanted[i])
+    if not moving:
+        return dense(parameters, x), (None, None, None)
+    total, slopes = jax.value_and_grad(dense, argnums=moving)(parameters, x)
+    of_parameters, of_x = (dict(zip(moving, slopes)).get(i) for i in (0, 1))
+    return total, (of_parameters, of_x, None)
+
+
+def _product(axes, a, b):
+    return jnp.einsum(axes, a, b, precision=jax.lax.Precision.HIGHEST)
+
+
+def _with_ones(points):
+    return jnp.concatenate([points, jnp.ones((points.shape[0], 1), points.dtype)], 1)
