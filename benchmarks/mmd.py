@@ -1,9 +1,9 @@
 """MMD² and its gradient in both sets, this library and others side by side: `python benchmarks/mmd.py`.
 
-All rows of a size are measured in turn in one run; each row's best time is printed with its ratio to KeOps. The
-kernel is 1/(1 + r²) where nothing else is said. KeOps and torch (`pip install torch pykeops`) are left out where
-they are not installed. The last column is the time that the machine would need at its own measured peak, a
-large float32 matrix product and a large 1/(1 + x), over the time taken.
+All rows of a size are measured in turn in one run; each row's best time is printed with its ratio to KeOps.
+The kernel is 1/(1 + r²) where nothing else is said. KeOps and torch (`pip install torch pykeops`) are left
+out where they are not installed. The last column is the time that the machine would need at its own measured
+peak, a large float32 matrix product and a large 1/(1 + x), over the time taken.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ The package needs jax, with the numpy and scipy it brings, and jaxtyping: nothin
 `coulomb_jax`, and no neural-network library.
 """
 
+from coulomb_jax.mmd.bandwidths import bandwidths, median_heuristic
 from coulomb_jax.mmd.bounds import DeviationBound, deviation_bound, samples_needed
 from coulomb_jax.mmd.estimators import mmd2, witness
 from coulomb_jax.mmd.kernels import (
@@ -19,16 +20,18 @@ from coulomb_jax.mmd.kernels import (
     rational_quadratic,
     wae_multiscale,
 )
-from coulomb_jax.mmd.median import median_heuristic
 from coulomb_jax.mmd.normal_prior import mmd2_to_normal
 from coulomb_jax.mmd.sharded import mmd2_sharded
 from coulomb_jax.mmd.sliced import sliced_energy
 from coulomb_jax.mmd.standard_error import mmd2_with_error
+from coulomb_jax.mmd.two_sample import TestResult, two_sample_test
 
 __all__ = [
     "DeviationBound",
     "Kernel",
+    "TestResult",
     "average",
+    "bandwidths",
     "coulomb",
     "deviation_bound",
     "energy",
@@ -45,6 +48,7 @@ __all__ = [
     "rational_quadratic",
     "samples_needed",
     "sliced_energy",
+    "two_sample_test",
     "wae_multiscale",
     "witness",
 ]

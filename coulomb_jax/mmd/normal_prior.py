@@ -15,10 +15,13 @@ from coulomb_jax.mmd.points import check_kernel, checked_points
 from coulomb_jax.mmd.potentials import mean_over_sphere, natural_potential
 from coulomb_jax.mmd.quadrature import at_trace_time, quadrature_potential
 from coulomb_jax.mmd.radial import Kernel, Scalar, Scaled, Sum, positive
+from coulomb_jax.mmd.rows import over_rows
 
 # A clamp of this radius, in units of sigma, changes the potential by less than 3e-9 (times the
 # constant of a normalized kernel): radius²/(2·dim) times its Laplacian at the centre.
 POINTLIKE = 1e-4
+# About the nodes of the quadrature, whose values are held at once for a block of points.
+NODES = 128
 
 
 def mmd2_to_normal(z: Float[Array, "n d"], kernel: Kernel, *, sigma: Scalar = 1.0) -> Float[Array, ""]:
@@ -64,7 +67,7 @@ def mmd2_to_normal(z: Float[Array, "n d"], kernel: Kernel, *, sigma: Scalar = 1.
 def _to_normal(z, kernel, sigma):
     dim = z.shape[1]
     v = jnp.sum(z * z, -1) / sigma**2
-    cross = jnp.mean(potential(kernel, v, dim, sigma))
+    cross = jnp.mean(over_rows(lambda v: potential(kernel, v, dim, sigma), v, NODES))
     # The difference of two draws of the prior is √2 times one draw.
     with at_trace_time(kernel, sigma):
         own = potential(kernel, jnp.zeros((), z.dtype), dim, math.sqrt(2.0) * sigma)

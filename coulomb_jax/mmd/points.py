@@ -90,3 +90,20 @@ def check_kernel(kernel, dim: int) -> None:
             f"{kernel!r} was made for points of {made_for} coordinates, but these have {dim}; "
             f"make the kernel for dimension {dim}"
         )
+
+
+def checked_key(key: Array) -> Array:
+    """Return ``key``, checked to be one random key.
+
+    Raises:
+        TypeError: it is no random key.
+        ValueError: it holds several.
+    """
+    kind = getattr(key, "dtype", None)
+    if kind is None or not (jnp.issubdtype(kind, jax.dtypes.prng_key) or kind == jnp.uint32):
+        raise TypeError(f"key must be a random key, got {key!r}; pass jax.random.key(seed)")
+    if key.ndim != (kind == jnp.uint32):
+        raise ValueError(
+            f"key must be one random key, got shape {key.shape}; pass one of them, or jax.vmap over them"
+        )
+    return key

@@ -20,18 +20,42 @@ def over_rows(function, rows, columns: int):
         columns: the number of columns a row meets.
 
     Returns:
-        The results of all n rows. The last block is filled up with rows of zeros, whose results
-        are dropped.
+        The results of all n rows.
+    """
+    n = jax.tree.leaves(rows)[0].shape[0]
+    results = by_blocks(function, rows, columns)
+    return jax.tree.map(lambda result: result.reshape(-1, *result.shape[2:])[:n], results)
+
+
+def by_blocks(function, rows, columns: int):
+    """Apply ``function`` to blocks of rows, the last filled up with rows of zeros.
+
+    Args:
+        function: (block of rows) -> a pytree of results of the block.
+        rows: a pytree of arrays with n rows each.
+        columns: the number of columns a row meets.
+
+    Returns:
+        The results of all blocks, stacked.
     """
     n = jax.tree.leaves(rows)[0].shape[0]
     block = max(1, min(n, VALUES_AT_ONCE // columns))
+    if block == n:
+        return jax.tree.map(lambda result: result[None], function(rows))
 
     def cut(array):
         filled = jnp.pad(array, [(0, -n % block)] + [(0, 0)] * (array.ndim - 1))
         return filled.reshape(-1, block, *array.shape[1:])
 
-    results = jax.lax.map(jax.checkpoint(function), jax.tree.map(cut, rows))
-    return jax.tree.map(lambda result: result.reshape(-1, *result.shape[2:])[:n], results)
+    def step(current, following):
+        return following, jax.checkpoint(function)(current)
+
+    # The block at hand is the loop's state: as a slice, XLA on a CPU would cut it out for every value.
+    blocks = jax.tree.map(cut, rows)
+    first = jax.tree.map(lambda array: array[0], blocks)
+    following = jax.tree.map(lambda array: jnp.roll(array, -1, 0), blocks)
+    _, results = jax.lax.scan(step, first, following)
+    return results
 
 
 def mean_over_columns(x: Float[Array, "n d"], y: Float[Array, "m d"], kernel: Kernel) -> Float[Array, "n"]:

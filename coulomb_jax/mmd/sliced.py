@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from coulomb_jax.mmd.points import check_same_space, checked_points
+from coulomb_jax.mmd.points import check_same_space, checked_key, checked_points
 
 # Projections sorted together: small sets fill the machine, and large ones hold little at a time.
 POINTS_AT_ONCE = 2**16
@@ -83,15 +83,7 @@ def _check_projections(projections):
 
 def _directions(key, projections, dim, dtype):
     """Draw uniform directions, longer than 1 so that the mean of |θ·v| over them is ‖v‖."""
-    kind = getattr(key, "dtype", None)
-    if kind is None or not (jnp.issubdtype(kind, jax.dtypes.prng_key) or kind == jnp.uint32):
-        raise TypeError(f"sliced_energy: key must be a random key, got {key!r}; pass jax.random.key(seed)")
-    if key.ndim != (kind == jnp.uint32):
-        raise ValueError(
-            f"sliced_energy: key must be one random key, got shape {key.shape}; "
-            "pass one of them, or jax.vmap over them"
-        )
-    normal = jax.random.normal(key, (projections, dim), dtype)
+    normal = jax.random.normal(checked_key(key), (projections, dim), dtype)
     log_mean = math.lgamma(dim / 2) - math.lgamma((dim + 1) / 2) - 0.5 * math.log(math.pi)
     return normal * (math.exp(-log_mean) / jnp.linalg.norm(normal, axis=1, keepdims=True))
 

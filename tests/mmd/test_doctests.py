@@ -6,16 +6,17 @@ import pytest
 from coulomb_jax import mmd
 
 MODULES = [
+    "bandwidths",
     "bounds",
     "coulomb",
     "estimators",
     "kernels",
     "matern",
-    "median",
     "normal_prior",
     "sharded",
     "sliced",
     "standard_error",
+    "two_sample",
 ]
 
 
