@@ -26,6 +26,12 @@ def test_the_examples_print_what_the_readme_shows(tmp_path, monkeypatch):
     assert failed == 0
 
 
+def test_the_examples_of_the_guide_to_the_mmd_print_what_it_shows():
+    failed, tried = doctest.testfile(str(ROOT / "docs" / "mmd.md"), module_relative=False)
+    assert tried >= 8
+    assert failed == 0
+
+
 def commands() -> list[tuple[str, list[str]]]:
     lines = re.findall(r"python -m experiments\.(\w+)([^`\n|#]*)", README)
     return [(module, words.split()) for module, words in lines]
@@ -36,7 +42,7 @@ def commands() -> list[tuple[str, list[str]]]:
 )
 def test_every_command_of_the_readme_parses(module, words, tmp_path, monkeypatch):
     assert (ROOT / "experiments" / f"{module}.py").is_file()
-    if module == "list":
+    if module in ("list", "particles"):
         assert words == [] or files.read(words[0], words[1])
         return
     monkeypatch.chdir(tmp_path)
@@ -47,7 +53,11 @@ def test_every_command_of_the_readme_parses(module, words, tmp_path, monkeypatch
 
 
 def test_the_picture_is_there_and_light():
-    for name in re.findall(r"!\[[^\]]*\]\((docs/[^)]+)\)", README):
+    guide = (ROOT / "docs" / "mmd.md").read_text()
+    names = re.findall(r"!\[[^\]]*\]\((docs/[^)]+)\)", README)
+    names += [f"docs/{name}" for name in re.findall(r"!\[[^\]]*\]\(([^)]+)\)", guide)]
+    assert len(names) >= 3
+    for name in names:
         picture = (ROOT / name).read_bytes()
         assert picture[:4] == b"\x89PNG"
         assert len(picture) < 400_000

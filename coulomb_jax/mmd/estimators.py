@@ -140,7 +140,7 @@ def _check_block_size(block_size, estimator, fewest):
 
 
 def _across(x, y, kernel, block_size):
-    return sum_between(x, y, kernel, block_size) / (x.shape[0] * y.shape[0])
+    return sum_between(x, y, kernel, block_size) * (1.0 / (x.shape[0] * y.shape[0]))
 
 
 @compiled

@@ -67,7 +67,7 @@ def mmd2_with_error(
 
 @compiled
 def _with_error(x, y, kernel):
-    n, m = x.shape[0], y.shape[0]
+    n, m = float(x.shape[0]), float(y.shape[0])  # n² as an integer leaves int32 from 46,341 on
     # A constant changes neither value nor variance; without it, sums of squares keep their digits.
     typical = jax.lax.stop_gradient(jnp.mean(kernel(squared_distances(x[:SAMPLE], y[:SAMPLE]))))
 
@@ -86,7 +86,7 @@ def _with_error(x, y, kernel):
         values = centred(squared_distances(points, y)) - mean_xy
         return jnp.sum((values - of_row[:, None] - columns[None, :]) ** 2, -1)
 
-    second_xy = jnp.sum(over_rows(residuals, (x, rows), m)) / ((n - 1) * (m - 1))
+    second_xy = jnp.sum(over_rows(residuals, (x, rows), y.shape[0])) / ((n - 1) * (m - 1))
     second = 2 * second_x / (n * (n - 1)) + 2 * second_y / (m * (m - 1))
     second = second + 4 * second_xy / (n * m)
 
@@ -108,8 +108,9 @@ def _within(x, kernel):
     The sample is centred so that each row's sum over the others vanishes: this, not the usual
     centring of a full matrix, leaves no bias, and no estimate below 0.
     """
-    n = x.shape[0]
-    numbers = jnp.arange(n)
+    count = x.shape[0]
+    n = float(count)
+    numbers = jnp.arange(count)
 
     def partners(block):
         points, row = block
@@ -121,7 +122,7 @@ def _within(x, kernel):
         own, values = partners(block)
         return jnp.sum(jnp.where(own, 0.0, values), -1)
 
-    sums = over_rows(sums_of, (x, numbers), n)
+    sums = over_rows(sums_of, (x, numbers), count)
     mean = jnp.sum(sums) / (n * (n - 1))
     sums = (sums - (n - 1) * mean) / (n - 2)
 
@@ -131,5 +132,5 @@ def _within(x, kernel):
         values = values - mean - of_row[:, None] - sums[None, :]
         return jnp.sum(jnp.where(own, 0.0, values) ** 2, -1)
 
-    second = jnp.sum(over_rows(residuals, (x, numbers, sums), n)) / (n * (n - 3))
+    second = jnp.sum(over_rows(residuals, (x, numbers, sums), count)) / (n * (n - 3))
     return mean, sums, second

@@ -137,7 +137,7 @@ def _by_signs(key, x, y, kernels, *, count):
     signs = jnp.concatenate([jnp.ones((n, 1), x.dtype), signs], 1)
     labels = jnp.concatenate([signs, -signs])
     forms, _, _ = _forms(jnp.concatenate([x, y]), np.tile(np.arange(n), 2), labels, kernels, x, y)
-    return forms / (n * (n - 1))
+    return forms * (1.0 / (n * (n - 1)))
 
 
 def _forms(points, numbers, labels, kernels, x, y):

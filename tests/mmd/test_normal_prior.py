@@ -277,3 +277,21 @@ def test_it_is_the_same_inside_a_scan_inside_pmap(kernel):
 
     together = jax.pmap(descend, devices=jax.devices()[:2])(z)
     np.testing.assert_allclose(together, [descend(z[0]), descend(z[1])], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "dim"), [(mmd.coulomb(2), 2), (mmd.coulomb(8, beta=2.0), 8), (mmd.wae_multiscale(8), 8)]
+)
+def test_the_integrated_prior_is_twice_as_quiet_as_a_sampled_one(kernel, dim):
+    """At equal laws Var is 2ζ·(2/(n(n−1)) + 2/n²) sampled, and 2ζ/(n(n−1)) integrated."""
+    n, repetitions = 30, 3000
+
+    def both(key):
+        z, prior = jax.random.normal(key, (2, n, dim))
+        return mmd.mmd2(z, prior, kernel), mmd.mmd2_to_normal(z, kernel)
+
+    keys = jax.random.split(jax.random.key(0), repetitions)
+    sampled, exact = jax.jit(lambda keys: jax.lax.map(both, keys, batch_size=100))(keys)
+    ratio = float(jnp.var(sampled) / jnp.var(exact))
+    # The spread of a ratio of two variances, with room for tails heavier than normal.
+    assert ratio == pytest.approx(4 - 2 / n, rel=6 * 2 / repetitions**0.5)

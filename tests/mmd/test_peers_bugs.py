@@ -122,3 +122,17 @@ def test_a_negative_estimate_is_not_clipped():
     alike = mmd2(x, x, mmd.gaussian(1.0))  # every distance 0 sits in the cross term
     assert float(alike) < -1e-3
     assert np.isfinite(float(halves))
+
+
+def test_a_p_value_without_the_observed_statistic_rejects_too_often():
+    """With 9 relabellings, #{null > observed}/9 <= 0.05 means 0 of 9: one time in ten, not in twenty."""
+
+    def once(key):
+        of_points, of_test = jax.random.split(key)
+        x, y = jax.random.normal(of_points, (2, 12, 1))
+        result = mmd.two_sample_test(of_test, x, y, mmd.gaussian(1.0), permutations=9)
+        return jnp.mean(result.null > result.statistic) <= 0.05, result.p_value <= 0.05
+
+    without, ours = jax.jit(jax.vmap(once))(jax.random.split(jax.random.key(5), 2000))
+    assert float(jnp.mean(without)) == pytest.approx(0.1, abs=4 * (0.1 * 0.9 / 2000) ** 0.5)
+    assert float(jnp.mean(ours)) <= 0.05

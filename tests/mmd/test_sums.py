@@ -186,6 +186,32 @@ def test_thirty_thousand_points_fit_into_fixed_memory(gradient):
     assert program.memory_analysis().temp_size_in_bytes < 300e6
 
 
+@pytest.mark.parametrize(
+    "estimate",
+    [
+        mmd.mmd2,
+        mmd.mmd2_with_error,
+        mmd.mmd2_sharded,
+        lambda x, y, kernel: mmd.mmd2(x, y, kernel, estimator="biased"),
+        lambda x, y, kernel: mmd.mmd2(x, y, kernel, estimator="block"),
+        lambda x, y, kernel: mmd.mmd2(x, y, kernel, estimator="linear"),
+        lambda x, y, kernel: mmd.mmd2_to_normal(x, kernel),
+        lambda x, y, kernel: mmd.sliced_energy(jax.random.key(0), x, y),
+        lambda x, y, kernel: mmd.two_sample_test(jax.random.key(0), x, y, kernel, permutations=9).p_value,
+        lambda x, y, kernel: (
+            mmd.two_sample_test(
+                jax.random.key(0), x, y, kernel, permutations=9, method="wild_bootstrap"
+            ).p_value
+        ),
+    ],
+)
+def test_a_million_points_can_be_planned(estimate):
+    """10^12 pairs are no int32."""
+    points = jax.ShapeDtypeStruct((1_000_000, 3), jnp.float32)
+    result = jax.eval_shape(lambda x, y: estimate(x, y, mmd.gaussian(4.0)), points, points)
+    assert jax.tree.leaves(result)[0].shape == ()
+
+
 COORDINATES = st.sampled_from([0.0, 1e-30, -1e-30, 1e-18, 1e-6, -1e-3, 1.0, -2.5, 1e18, -1e18])
 
 
