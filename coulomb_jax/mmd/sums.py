@@ -13,7 +13,6 @@ point by a few units in the last place of its distance from that centre.
 
 import functools
 import itertools
-import operator
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -105,7 +104,14 @@ class _Plan(NamedTuple):
 
 def _tiles(kernel, x, rows, y, columns, distinct):
     if isinstance(kernel, Kernel):
-        function, parameters = operator.call, kernel
+        leaves, structure = jax.tree.flatten(kernel)
+        real = [jnp.issubdtype(jnp.result_type(leaf), jnp.floating) for leaf in leaves]
+        parameters = [jnp.asarray(leaf, x.dtype) for leaf, is_real in zip(leaves, real) if is_real]
+
+        def function(parameters, r2):
+            given = iter(parameters)
+            return structure.unflatten([next(given) if r else leaf for leaf, r in zip(leaves, real)])(r2)
+
     else:  # a plain function: what it closes over may be what is differentiated
         example = jax.ShapeDtypeStruct((rows, columns), x.dtype)
         converted, parameters = jax.closure_convert(kernel, example)

@@ -109,6 +109,40 @@ def test_cheap_estimators_have_finite_gradients_at_coincident_points(estimator):
     assert float(jnp.min(slope)) < 0.0  # towards y
 
 
+@pytest.mark.parametrize("beta", [None, 2.0])
+@pytest.mark.parametrize(("dim", "block_size"), [(64, None), (64, 16), (256, None), (1024, None), (1024, 16)])
+def test_coulomb_in_many_dimensions(dim, beta, block_size):
+    """Its own exponent turns one rounding of r into dim − 2 of them: the tolerance grows with it."""
+    x, y = cloud(0, 40, dim), cloud(1, 30, dim)
+    scale = math.sqrt(2 * dim)
+    kernel = mmd.coulomb(dim, beta=beta, scale=scale)
+    power = kernel.beta
+
+    def in_float64(x):
+        def mean(a, b, weight):
+            difference = a[:, None, :] - b[None, :, :]
+            r2 = (difference**2).sum(-1) / scale**2
+            apart = r2 > 0
+            log_k = np.minimum(-power / 2 * np.log(np.where(apart, r2, 1.0)), math.log(1e12))
+            k = np.where(apart, np.exp(log_k), 0.0)
+            moves = apart & (k < 0.999e12)  # no force inside the clamp
+            slope = np.where(moves, -power * k / np.where(moves, r2 * scale**2, 1.0), 0.0)
+            return weight * k.sum(), weight * (slope[:, :, None] * difference).sum(1)
+
+        n, m = len(x), len(y)
+        own, pull = mean(x, x, 1 / (n * (n - 1)))
+        other, _ = mean(y, y, 1 / (m * (m - 1)))
+        across, push = mean(x, y.astype(np.float64), -2 / (n * m))
+        return own + other + across, 2 * pull + push, own + other - across
+
+    expected, expected_slope, size = in_float64(x.astype(np.float64))
+    value, slope = jax.value_and_grad(mmd2)(x, y, kernel, block_size=block_size)
+    rounding = 3e-7 * max(power, 10)
+    assert float(value) == pytest.approx(expected, abs=rounding * size)
+    np.testing.assert_allclose(slope, expected_slope, atol=rounding * abs(expected_slope).max())
+    assert float(jnp.max(jnp.abs(slope))) > 1e-6
+
+
 def test_half_precision_points_are_summed_in_float32():
     x, y = jnp.asarray(cloud(0, 50, 3), jnp.bfloat16), jnp.asarray(cloud(1, 50, 3), jnp.bfloat16)
     value = mmd2(x, y, mmd.coulomb(3))

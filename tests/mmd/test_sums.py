@@ -10,6 +10,7 @@ import pytest
 
 from coulomb_jax import mmd
 from coulomb_jax.mmd import sums
+from coulomb_jax.mmd.radial import Kernel, register
 from tests.mmd import reference
 
 
@@ -165,6 +166,28 @@ def test_float64_points_are_summed_in_float64():
         total, exact = exact_distinct(lambda r2: -np.sqrt(r2), x)
         assert float(value) == pytest.approx(total, rel=1e-12)
         np.testing.assert_allclose(slope, exact, rtol=1e-7, atol=1e-9)
+
+
+def test_parameters_of_another_kind_than_the_points():
+    @register()
+    class Power(Kernel):
+        scale: float
+        degree: int
+
+        def profile(self, r2):
+            return (1.0 + r2 / self.scale) ** -self.degree
+
+    x, y = cloud(0, 9, 3), cloud(1, 8, 3)
+    r2 = ((x[:, None, :].astype(np.float64) - y[None, :, :]) ** 2).sum(-1)
+    with jax.enable_x64(True):
+        scale = jnp.asarray(2.0, jnp.float64)
+
+        def total(scale):
+            return sums.sum_between(jnp.asarray(x), jnp.asarray(y), Power(scale, jnp.asarray(3)), 4)
+
+        value, slope = jax.value_and_grad(total)(scale)
+    assert float(value) == pytest.approx(((1 + r2 / 2) ** -3.0).sum(), rel=1e-5)
+    assert float(slope) == pytest.approx((3 * r2 / 4 * (1 + r2 / 2) ** -4.0).sum(), rel=1e-5)
 
 
 def test_only_the_slopes_asked_for_are_computed():
