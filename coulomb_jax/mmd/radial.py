@@ -91,7 +91,20 @@ def register(*, static: tuple[str, ...] = ()):
         cls = dataclasses.dataclass(frozen=True, repr=False)(cls)
         names = [field.name for field in dataclasses.fields(cls)]
         leaves = [name for name in names if name not in static]
-        return jax.tree_util.register_dataclass(cls, data_fields=leaves, meta_fields=list(static))
+        keys = [jax.tree_util.GetAttrKey(name) for name in leaves]
+
+        def parts(kernel, names):
+            return tuple(getattr(kernel, name) for name in names)
+
+        # Not register_dataclass: jaxlib 0.10 and 0.11 take two classes of as many fields for equal,
+        # and then jit, now and then, runs the program of one kernel for the other.
+        jax.tree_util.register_pytree_with_keys(
+            cls,
+            lambda kernel: (tuple(zip(keys, parts(kernel, leaves))), parts(kernel, static)),
+            lambda aux, children: cls(**dict(zip(static, aux)), **dict(zip(leaves, children))),
+            lambda kernel: (parts(kernel, leaves), parts(kernel, static)),
+        )
+        return cls
 
     return decorate
 

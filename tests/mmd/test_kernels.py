@@ -1,3 +1,4 @@
+import itertools
 import math
 
 import hypothesis
@@ -218,6 +219,17 @@ def test_a_bandwidth_is_learned_by_grad_and_swept_by_vmap():
     np.testing.assert_allclose(swept, [mmd.gaussian(float(s))(r2) for s in sigmas], rtol=1e-6)
     stacked = jax.vmap(mmd.gaussian)(sigmas)
     np.testing.assert_allclose(jax.vmap(lambda k: k(r2))(stacked), swept, rtol=1e-6)
+
+
+def test_two_kernels_are_never_one_tree():
+    """jit keeps a program per tree: with equal ones a kernel now and then ran as another."""
+    kinds = {type(kernel): kernel for kernel, _, _ in reference.KERNELS.values()}
+    trees = [jax.tree.structure(kernel) for kernel in kinds.values()]
+    trees += [jax.tree.structure(kernel) for kernel in (mmd.gaussian(1.0) + mmd.energy(), mmd.coulomb(4))]
+    trees += [jax.tree.structure(mmd.average([mmd.gaussian(1.0), mmd.energy()]))]
+    assert len(trees) > 8
+    for one, other in itertools.combinations(trees, 2):
+        assert one != other
 
 
 @pytest.mark.parametrize("name", NAMES)
