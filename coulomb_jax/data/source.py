@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,7 +18,7 @@ class Source(NamedTuple):
     """A data set held in memory.
 
     Attributes:
-      name: what results and figures call it.
+      name: what results and figures call it; a subset or a stand-in is named as one.
       train: `[n, ...]`, uint8 images `[n, h, w, c]` or float32 vectors `[n, d]`.
       test: `[m, ...]`, held out, of the same kind as `train`.
       range: the interval the nets see pixels in, as (low, high); None for unbounded vectors,
@@ -29,6 +30,12 @@ class Source(NamedTuple):
       truth: `[m, ...]` further draws of the same law, where it is known: what a perfect model would
         generate.
       entropy_bound: the largest expected test log-likelihood in nats of any model, where it is known.
+      details: how it was made (files, counts, crop, filter, split), as plain values for results.
+      attribute_names: what the columns of the attributes are called.
+      train_attributes: `[n a]` booleans, or None.
+      test_attributes: `[m a]` booleans, or None.
+      train_landmarks: `[n k 2]` x and y in pixels of the pictures as they are here, or None.
+      test_landmarks: `[m k 2]`, or None.
     """
 
     name: str
@@ -41,6 +48,12 @@ class Source(NamedTuple):
     test_labels: np.ndarray | None = None
     truth: np.ndarray | None = None
     entropy_bound: float | None = None
+    details: Mapping[str, Any] | None = None
+    attribute_names: tuple[str, ...] = ()
+    train_attributes: np.ndarray | None = None
+    test_attributes: np.ndarray | None = None
+    train_landmarks: np.ndarray | None = None
+    test_landmarks: np.ndarray | None = None
 
 
 def fingerprint(*arrays: np.ndarray | None) -> str:
