@@ -57,9 +57,10 @@ class BatchOrder:
         return rows[skipped : skipped + steps]
 
     def _epoch(self, epoch: int) -> np.ndarray:
-        if self._latest is None or self._latest[0] != epoch:
+        latest = self._latest  # read once: several threads may ask for several epochs
+        if latest is None or latest[0] != epoch:
             bits = np.random.Philox(key=np.array([self.seed, epoch], np.uint64))
             order = np.argsort(bits.random_raw(self.n), kind="stable").astype(np.int32)
             used = order[: self.steps_per_epoch * self.batch]
-            self._latest = epoch, used.reshape(self.steps_per_epoch, self.batch)
-        return self._latest[1]
+            self._latest = latest = epoch, used.reshape(self.steps_per_epoch, self.batch)
+        return latest[1]

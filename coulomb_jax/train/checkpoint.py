@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 import orbax.checkpoint as ocp
 
 from coulomb_jax.train.state import State
@@ -19,12 +20,26 @@ class Checkpoints:
       keep: how many to keep, at least 1.
       reading: make nothing; the folder must be there.
 
+    Of several processes, one alone has the checkpoints of a run.
+
     Leave it through `with` or `close`: a process that ends before loses what is still being written.
     """
 
     def __init__(self, folder: str | Path, *, keep: int = 2, reading: bool = False):
-        options = ocp.CheckpointManagerOptions(max_to_keep=keep, create=not reading)
-        self._manager = ocp.CheckpointManager(Path(folder).resolve(), options=options)
+        folder = Path(folder).resolve()
+        if not reading:
+            folder.mkdir(parents=True, exist_ok=True)
+        self._several = jax.process_count() > 1
+        apart = ocp.options.MultiprocessingOptions()
+        if self._several:  # the other processes neither write nor wait for what is written
+            me = jax.process_index()
+            apart = ocp.options.MultiprocessingOptions(
+                primary_host=me, active_processes={me}, barrier_sync_key_prefix="checkpoints"
+            )
+        options = ocp.CheckpointManagerOptions(
+            max_to_keep=keep, create=False, multiprocessing_options=apart
+        )
+        self._manager = ocp.CheckpointManager(folder, options=options)
 
     def latest(self) -> int | None:
         """The newest step saved, or None."""
@@ -34,6 +49,8 @@ class Checkpoints:
         """Saves a state unless that step is there already; the write goes on in the background."""
         if step in self._manager.all_steps():
             return
+        if self._several:  # orbax takes an array of one process's devices for a mistake
+            state = jax.tree.map(np.asarray, state)
         model = {"params": state.params, "stats": state.stats}
         rest = {"step": state.step, "opt": state.opt}
         self._manager.save(

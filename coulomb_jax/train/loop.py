@@ -17,8 +17,9 @@ import optax
 from coulomb_jax.data.batches import BatchOrder
 from coulomb_jax.family import Family, Fit, Stage
 from coulomb_jax.model import Model
-from coulomb_jax.train import launch
+from coulomb_jax.train import feed, hosts
 from coulomb_jax.train.checkpoint import Checkpoints
+from coulomb_jax.train.launch import launch
 from coulomb_jax.train.log import Log
 from coulomb_jax.train.state import State, init
 from coulomb_jax.train.step import play
@@ -68,6 +69,7 @@ def train(
     *,
     pixel_range: tuple[float, float] | None = None,
     devices: Sequence[jax.Device] | None = None,
+    transport: str = "whole",
     checkpoints: Checkpoints | None = None,
     log: Log | None = None,
 ) -> State:
@@ -79,8 +81,9 @@ def train(
       data: `[n ...]`, or `[repetitions n ...]` where each repetition has its own.
       plan: steps, batch, seeds.
       pixel_range: what uint8 data are scaled to.
-      devices: to share every batch among; None for all local ones.
-      checkpoints: where to save and resume; None for neither.
+      devices: to share every batch among, those of all processes in the same order; None for all.
+      transport: how examples reach the devices, one of `feed.TRANSPORTS`; the result is the same.
+      checkpoints: where to save and resume; None for neither, and in all processes but the first.
       log: told the metrics of every call of the device.
 
     Returns:
@@ -89,9 +92,10 @@ def train(
     Raises:
       ValueError: a batch that the data or the devices do not allow.
       Diverged: a term is not finite.
-      Interrupted: a signal came; the state is saved.
+      Interrupted: a signal came, to any process; the state is saved.
     """
-    devices = list(devices or jax.local_devices())
+    devices = list(devices or jax.devices())
+    local = [device for device in devices if device.process_index == jax.process_index()]
     repeated = len(plan.seeds) > 1
     own_data = repeated and data.ndim > len(family.nets["encoder"].takes) + 1
     if plan.batch % len(devices):
@@ -108,7 +112,8 @@ def train(
     state = jax.jit(jax.vmap(fresh) if repeated else fresh)(first)
     if checkpoints is not None and checkpoints.latest() is not None:
         state = checkpoints.restore(checkpoints.latest(), state)
-    state, keys, on_device = launch.replicate((state, keys, data), devices)
+    state, keys = feed.replicate((hosts.from_first(state), keys), local)
+    examples = feed.make(transport, data, orders, devices, repeated=repeated, own_data=own_data)
 
     step = int(np.ravel(state.step)[0])
     log = log or Log(None)
@@ -124,8 +129,8 @@ def train(
 
     def save():
         settle()
+        check_parameters(state, step)
         if checkpoints is not None:
-            check_parameters(state, step)
             checkpoints.save(step, state)
 
     start = 0
@@ -135,43 +140,44 @@ def train(
                 if step <= start:
                     settle()
                     state = fit(family, stage, state, data, keys, pixel_range, repeated, own_data)
-                    state, step = launch.replicate(state, devices), start + 1
+                    state, step = feed.replicate(state, local), start + 1
                 start += 1
                 continue
             end = start + plan.steps[stage.name]
             if step < end:
-                run = launch.launch(
+                run = launch(
                     play(family, stage, optimizers, start=start),
+                    examples,
                     devices=devices,
                     pixel_range=pixel_range,
                     repeated=repeated,
                     own_data=own_data,
                 )
-            while step < end:
-                at, steps = step - start, plan.dispatch - (step - start) % plan.dispatch
-                steps = min(steps, end - step)
-                places = np.stack([_rounds(order, stage, at, steps) for order in orders])
-                places = launch.split(places if repeated else places[0], len(devices))
-                state, metrics = run(state, on_device, places, keys)
+            chunks = list(_chunks(step - start, end - start, plan.dispatch))
+            moves = max(update.repeat for update in stage.updates)
+            for (_, steps), entries in zip(chunks, examples.entries(moves, chunks), strict=True):
+                state, metrics = run(state, examples.held, entries, keys)
                 settle()
                 pending.append((step, metrics))
                 step += steps
                 if step // plan.save_every > (step - steps) // plan.save_every:
                     save()
-                if stopped():
+                if hosts.in_any(stopped()):
                     save()
                     raise Interrupted(f"stopped after step {step}")
             start = end
         save()
-        if stopped():
+        if hosts.in_any(stopped()):
             raise Interrupted(f"stopped after step {step}")
     return state
 
 
-def _rounds(order: BatchOrder, stage: Stage, at: int, steps: int) -> np.ndarray:
-    """The examples of rounds `at` to `at + steps`: `[steps r b]`."""
-    r = max(update.repeat for update in stage.updates)
-    return order.indices(at * r, steps * r).reshape(steps, r, order.batch)
+def _chunks(step: int, end: int, dispatch: int):
+    """The calls that play the steps of a stage from `step` to `end`: where each begins, and its length."""
+    while step < end:
+        steps = min(dispatch - step % dispatch, end - step)
+        yield step, steps
+        step += steps
 
 
 def check_finite(metrics: Mapping[str, np.ndarray], start: int, seeds: Sequence[int]) -> None:

@@ -1,0 +1,71 @@
+"""Several processes as one run: how they meet, who writes, and what they must agree on.
+
+Every process plays the same steps on its own devices. The first one alone reads and writes the run
+folder. With one process everything here does nothing.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+
+import jax
+from jax.experimental import multihost_utils
+
+
+def meet(coordinator: str | None, processes: int | None, process: int | None) -> None:
+    """Joins the processes of a run, before anything else is asked of jax.
+
+    With none of the three, it looks for Slurm, Open MPI or a TPU pod, whose processes find each other;
+    elsewhere the process stays alone.
+
+    Args:
+      coordinator: address and port of the first process, as "10.0.0.1:1234".
+      processes: how many there are.
+      process: which of them this is, from 0.
+
+    Raises:
+      ValueError: one of the three is missing, or out of its range.
+    """
+    given = (coordinator, processes, process)
+    if all(value is None for value in given):
+        if _in_a_cluster():
+            jax.distributed.initialize()
+        return
+    if any(value is None for value in given):
+        raise ValueError(
+            "several processes take --coordinator=HOST:PORT, --processes=N and --process=I, all three; "
+            "give the missing ones"
+        )
+    if not 0 <= process < processes:
+        raise ValueError(f"a process is one of 0 to {processes - 1}, not {process}; change --process")
+    jax.distributed.initialize(coordinator, processes, process)
+
+
+def first() -> bool:
+    """Whether this process is the one that reads, writes and speaks."""
+    return jax.process_index() == 0
+
+
+def from_first(tree):
+    """The first process's arrays, in every process; all give trees of the same shapes."""
+    return tree if jax.process_count() == 1 else multihost_utils.broadcast_one_to_all(tree)
+
+
+def in_any(flag: bool) -> bool:
+    """Whether it holds in any process."""
+    return flag if jax.process_count() == 1 else bool(multihost_utils.process_allgather(flag).any())
+
+
+def wait() -> None:
+    """Waits until every process is here."""
+    if jax.process_count() > 1:
+        multihost_utils.sync_global_devices("coulomb_jax")
+
+
+def _in_a_cluster() -> bool:
+    """Whether jax can be expected to find several processes by itself."""
+    sizes = ("SLURM_NTASKS", "OMPI_COMM_WORLD_SIZE")
+    if any(int(os.environ.get(name, "1")) > 1 for name in sizes):
+        return True
+    return "," in os.environ.get("TPU_WORKER_HOSTNAMES", "") and bool(importlib.util.find_spec("libtpu"))
