@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 from absl import flags
 from ml_collections import ConfigDict, config_flags
@@ -17,11 +18,28 @@ USAGE = """usage: python -m experiments.{dataset} --config=FILE[:preset] [--conf
   --config=./mine.py        a config file of your own, with get_config(setting)
   --config.family.weight=3  overrides a key; {keys}
   --workdir=DIR             where the run goes; runs/{dataset}-<config>[-<preset>] where not said
+  --coordinator=HOST:PORT --processes=N --process=I
+                            one of several processes that train together, I from 0; the same command in
+                            each. Under Slurm, Open MPI and on TPU pods they find each other without these
 """
 
 
-def parse(dataset: str, arguments: list[str]) -> tuple[ConfigDict, Path]:
-    """The config and the run folder that a command line asks for.
+class Command(NamedTuple):
+    """What a command line asks for.
+
+    Attributes:
+      config: of the run.
+      workdir: where it goes.
+      hosts: coordinator, processes and process of a run of several, None where not said.
+    """
+
+    config: ConfigDict
+    workdir: Path
+    hosts: tuple[str | None, int | None, int | None]
+
+
+def parse(dataset: str, arguments: list[str]) -> Command:
+    """The config, the run folder and the processes that a command line asks for.
 
     Args:
       dataset: that the module trains on.
@@ -36,6 +54,9 @@ def parse(dataset: str, arguments: list[str]) -> tuple[ConfigDict, Path]:
     name, config = files.read(spec, dataset)
     values = flags.FlagValues()
     flags.DEFINE_string("workdir", None, "The run folder.", flag_values=values)
+    flags.DEFINE_string("coordinator", None, "Of several processes.", flag_values=values)
+    flags.DEFINE_integer("processes", None, "How many.", flag_values=values)
+    flags.DEFINE_integer("process", None, "Which, from 0.", flag_values=values)
     # The config's flag reads its overrides from sys.argv, and does so when it is defined.
     command, sys.argv = sys.argv, [sys.argv[0], *rest]
     try:
@@ -50,7 +71,8 @@ def parse(dataset: str, arguments: list[str]) -> tuple[ConfigDict, Path]:
         sys.argv = command
     if left:
         raise ValueError(f"an experiment takes flags only, not {' '.join(left)}")
-    return values.config or config, Path(values.workdir or f"runs/{dataset}-{name}").expanduser()
+    workdir = Path(values.workdir or f"runs/{dataset}-{name}").expanduser()
+    return Command(values.config or config, workdir, (values.coordinator, values.processes, values.process))
 
 
 def usage(dataset: str) -> str:

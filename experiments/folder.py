@@ -13,7 +13,16 @@ import jax
 
 from coulomb_jax import __version__
 
-MAY_CHANGE = ("eval.", "checkpoint.", "references.", "devices", "data.dir")
+MAY_CHANGE = (
+    "eval.",
+    "checkpoint.",
+    "references.",
+    "devices",
+    "transport",
+    "data.dir",
+    "data.cache",
+    "data.workers",
+)
 """Keys that may differ when a run goes on: they do not change what is trained."""
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
@@ -88,7 +97,8 @@ def environment() -> dict[str, Any]:
         "packages": {"coulomb-jax": __version__}
         | {name: importlib.metadata.version(name) for name in PACKAGES},
         "commit": commit,
-        "devices": [d.device_kind for d in jax.local_devices()],
+        "devices": [d.device_kind for d in jax.devices()],
+        "processes": jax.process_count(),
     }
 
 

@@ -47,7 +47,7 @@ def test_every_command_of_the_readme_parses(module, words, tmp_path, monkeypatch
         return
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.py").write_text((ROOT / "experiments" / "configs" / "couae.py").read_text())
-    config, folder = command.parse(module, words)
+    config, folder, _ = command.parse(module, words)
     assert config.data.name == module
     assert folder.parts
 

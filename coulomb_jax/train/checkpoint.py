@@ -36,9 +36,7 @@ class Checkpoints:
             apart = ocp.options.MultiprocessingOptions(
                 primary_host=me, active_processes={me}, barrier_sync_key_prefix="checkpoints"
             )
-        options = ocp.CheckpointManagerOptions(
-            max_to_keep=keep, create=False, multiprocessing_options=apart
-        )
+        options = ocp.CheckpointManagerOptions(max_to_keep=keep, create=False, multiprocessing_options=apart)
         self._manager = ocp.CheckpointManager(folder, options=options)
 
     def latest(self) -> int | None:

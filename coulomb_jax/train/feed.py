@@ -106,8 +106,9 @@ def make(
 
 def fitting(data: np.ndarray, devices: Sequence[jax.Device]) -> str:
     """The first transport of "whole", "parts" and "stream" that the devices' memory allows."""
-    stats = devices[0].memory_stats()
-    if devices[0].platform == "cpu" or not stats or "bytes_limit" not in stats:
+    mine = next(device for device in devices if device.process_index == jax.process_index())
+    stats = mine.memory_stats()
+    if mine.platform == "cpu" or not stats or "bytes_limit" not in stats:
         return "whole" if data.nbytes <= ON_CPU else "stream"
     room = SHARE * stats["bytes_limit"]
     if data.nbytes <= room:

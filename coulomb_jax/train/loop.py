@@ -15,7 +15,7 @@ import numpy as np
 import optax
 
 from coulomb_jax.data.batches import BatchOrder
-from coulomb_jax.family import Family, Fit, Stage
+from coulomb_jax.family import Family, Fit
 from coulomb_jax.model import Model
 from coulomb_jax.train import feed, hosts
 from coulomb_jax.train.checkpoint import Checkpoints

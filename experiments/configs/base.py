@@ -154,6 +154,7 @@ def _every_key(dataset: str, family: str) -> ConfigDict:
             "devices": 0,
             "dtype": "float32",
             "dispatch": 0,
+            "transport": "auto",
             "steps": dict.fromkeys(stages, 1000),
             "data": {"name": dataset} | _placeholders(data.options(dataset)),
             "arch": arch | {"z_dim": 8},

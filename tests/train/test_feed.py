@@ -8,7 +8,8 @@ from coulomb_jax.data.batches import BatchOrder
 from coulomb_jax.nets.bound import AXIS
 from coulomb_jax.train import feed
 
-EXAMPLES = np.random.default_rng(0).integers(0, 256, (37, 3, 2), np.uint8)  # 37: no number of devices divides it
+# 37: no number of devices divides it.
+EXAMPLES = np.random.default_rng(0).integers(0, 256, (37, 3, 2), np.uint8)
 
 
 def fetched(transport, devices, *, repetitions=1, moves=2, chunks=((0, 3), (3, 2))):
@@ -56,7 +57,7 @@ def test_parts_hold_an_eighth_on_each_of_eight_devices():
 
 def test_what_fits_is_held_whole_then_in_parts_then_streamed():
     class Device:
-        platform = "gpu"
+        platform, process_index = "gpu", 0
 
         def memory_stats(self):
             return {"bytes_limit": 1000}

@@ -1,0 +1,163 @@
+"""What a config asks for, checked and built before any work is done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import optax
+from ml_collections import ConfigDict
+
+from coulomb_jax import data, saved
+from coulomb_jax.data.batches import BatchOrder
+from coulomb_jax.data.source import Source
+from coulomb_jax.family import Family, Fit
+from coulomb_jax.naming import nearest
+from coulomb_jax.train import feed, hosts, optimizers
+from coulomb_jax.train.loop import Plan, length, steps_a_call
+from coulomb_jax.train.rehearsal import rehearse
+from experiments import evaluate, folder
+
+LEAST = {
+    "repetitions": 1,
+    "batch": 1,
+    "dispatch": 0,
+    "checkpoint.every": 1,
+    "checkpoint.keep": 1,
+    "eval.samples": 2,
+    "eval.codes": 4,
+}
+"""The smallest value of every number of a config that has one."""
+
+
+class Run(NamedTuple):
+    """A run that passed every check and has not begun."""
+
+    config: ConfigDict
+    workdir: Path
+    description: dict[str, Any]
+    family: Family
+    optimizers: dict[str, optax.GradientTransformation]
+    sources: list[Source]
+    plan: Plan
+    devices: Sequence[jax.Device]
+    transport: str
+
+
+def prepare(config: ConfigDict, workdir: str | Path) -> Run:
+    """Loads the data, builds everything and takes the folder, refusing what cannot be before any work.
+
+    What one of several processes refuses, all refuse.
+    """
+    problem = run = None
+    try:
+        run = _build(config, workdir)
+        if hosts.first():
+            _claim(run)
+    except Exception as error:
+        problem = error
+    if hosts.in_any(problem is not None):
+        raise problem or ValueError("another process refused the run; its message says why")
+    return run
+
+
+def _build(config: ConfigDict, workdir: str | Path) -> Run:
+    """The run, with its folder not looked at."""
+    _check_numbers(config)
+    plain = config.to_dict()
+    seeds = [config.seed + r for r in range(config.repetitions)]
+    options = {k: v for k, v in plain["data"].items() if k != "name"}
+    sources = [data.load(config.data.name, seed=seeds[0], **options)]
+    if sources[0].synthetic:
+        sources += [data.load(config.data.name, seed=seed, **options) for seed in seeds[1:]]
+    source = sources[0]
+    if len(source.test) < 4:
+        raise ValueError(f"evaluation takes at least 4 test examples, not {len(source.test)}; hold out more")
+    BatchOrder(len(source.train), config.batch, config.seed)
+    devices = _devices(config.devices, config.batch)
+    transport = config.transport
+    if transport == "auto":
+        transport = "whole" if len(sources) > 1 else feed.fitting(source.train, devices)
+    elif transport not in feed.TRANSPORTS:
+        raise ValueError(nearest("transport", transport, ("auto", *feed.TRANSPORTS)))
+
+    arch = plain["arch"] | {
+        "dtype": config.dtype,
+        "x_shape": source.train.shape[1:],
+        "x_range": source.range,
+    }
+    description = saved.describe(arch, plain["family"], plain["sampler"], repetitions=config.repetitions)
+    _, family = saved.build(description)
+    description["steps"] = length(family, plain["steps"])
+    evaluate.kernel(config.eval.kernel, config.arch.z_dim)
+    dispatch = config.dispatch or steps_a_call(config.arch.name != "mlp", devices[0].platform)
+    run = Run(
+        config=config,
+        workdir=Path(workdir),
+        description=description,
+        family=family,
+        optimizers=_optimizers(family, plain),
+        sources=sources,
+        plan=Plan(plain["steps"], config.batch, seeds, dispatch, config.checkpoint.every),
+        devices=devices,
+        transport=transport,
+    )
+    rehearse(family, run.optimizers, (config.batch, *arch["x_shape"]))
+    return run
+
+
+def _claim(run: Run) -> None:
+    """Takes the run folder, or refuses it."""
+    plain = run.config.to_dict()
+    fingerprints = sorted({s.fingerprint for s in run.sources})
+    folder.claim(run.workdir, plain | {"data": plain["data"] | {"fingerprints": fingerprints}})
+    folder.write(run.workdir / "model.json", run.description)
+    folder.write(run.workdir / "environment.json", folder.environment())
+
+
+def _optimizers(family: Family, plain: dict[str, Any]) -> dict[str, optax.GradientTransformation]:
+    """The optimizer of every move, its schedule over as many steps as the move is played."""
+    made = {}
+    for stage in (s for s in family.stages if not isinstance(s, Fit)):
+        for update in stage.updates:
+            if update.name not in plain["optimizers"]:
+                raise ValueError(
+                    f"the family {plain['family']['name']} has the move {update.name}, but the config's "
+                    f"optimizers are for {', '.join(plain['optimizers'])}; use that family's own --config"
+                )
+            steps = plain["steps"][stage.name] * update.repeat
+            made[update.name] = optimizers.make(steps=steps, **plain["optimizers"][update.name])
+    return made
+
+
+def _check_numbers(config: ConfigDict) -> None:
+    """Refuses numbers that no run can have."""
+    least = {f"steps.{stage}": 1 for stage in config.steps} | LEAST
+    for key, smallest in least.items():
+        value = config.to_dict()
+        for part in key.split("."):
+            value = value[part]
+        if value < smallest:
+            raise ValueError(f"{key} is at least {smallest}, not {value}; change --config.{key}")
+    if not 0 <= config.seed <= 2**32 - config.repetitions:
+        raise ValueError(f"a seed lies in [0, 2^32), not {config.seed}; change --config.seed")
+
+
+def _devices(wanted: int, batch: int) -> list[jax.Device]:
+    """The first `wanted` devices of each process, all of them for 0."""
+    here = len(jax.local_devices())
+    if not 0 <= wanted <= here:
+        raise ValueError(f"devices is 0 (all) to {here} on this machine, not {wanted}")
+    devices = [
+        device
+        for process in range(jax.process_count())
+        for device in jax.local_devices(process_index=process)[: wanted or None]
+    ]
+    if batch % len(devices):
+        raise ValueError(
+            f"a batch is divided evenly among the devices, but {batch} examples are not among "
+            f"{len(devices)}; change --config.batch or --config.devices"
+        )
+    return devices
