@@ -6,10 +6,12 @@ folder. With one process everything here does nothing.
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import os
 
 import jax
+import numpy as np
 from jax.experimental import multihost_utils
 
 
@@ -54,13 +56,25 @@ def from_first(tree):
 
 def in_any(flag: bool) -> bool:
     """Whether it holds in any process."""
-    return flag if jax.process_count() == 1 else bool(multihost_utils.process_allgather(flag).any())
+    return bool(in_any_soon(flag))
+
+
+def in_any_soon(flag: bool) -> bool | jax.Array:
+    """The same, as an array that is known when the devices get to it: asking does not wait for them."""
+    if jax.process_count() == 1:
+        return flag
+    return _largest()(np.full(jax.local_device_count(), flag, np.int32))
 
 
 def wait() -> None:
     """Waits until every process is here."""
     if jax.process_count() > 1:
         multihost_utils.sync_global_devices("coulomb_jax")
+
+
+@functools.cache
+def _largest():
+    return jax.pmap(lambda flag: jax.lax.pmax(flag, "everywhere"), "everywhere", out_axes=None)
 
 
 def _in_a_cluster() -> bool:

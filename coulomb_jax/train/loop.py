@@ -119,6 +119,8 @@ def train(
     log = log or Log(None)
     log.begin(step, length(family, plan.steps))
     pending: list[tuple[int, dict]] = []
+    # Several processes look at the vote of the call before: the newest would be waited for.
+    votes: list[bool | jax.Array] = [False] * (jax.process_count() > 1)
 
     def settle():
         while pending:
@@ -162,7 +164,8 @@ def train(
                 step += steps
                 if step // plan.save_every > (step - steps) // plan.save_every:
                     save()
-                if hosts.in_any(stopped()):
+                votes.append(hosts.in_any_soon(stopped()))
+                if votes.pop(0):
                     save()
                     raise Interrupted(f"stopped after step {step}")
             start = end
