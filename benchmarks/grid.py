@@ -8,6 +8,7 @@ PyTorch installed, the same step in eager PyTorch is a row too.
 from __future__ import annotations
 
 import argparse
+import itertools
 import platform
 import time
 
@@ -19,7 +20,8 @@ from coulomb_jax import saved
 from coulomb_jax.data import grid
 from coulomb_jax.data.batches import BatchOrder
 from coulomb_jax.nets.bound import AXIS
-from coulomb_jax.train import launch, optimizers, state
+from coulomb_jax.train import feed, optimizers, state
+from coulomb_jax.train.launch import launch
 from coulomb_jax.train.step import play
 from experiments import files
 
@@ -50,23 +52,22 @@ def engine(config_file: str, *, repetitions: int = 1, **overrides):
     data = np.stack(points)
     if not repeated:
         fresh, data, keys = jax.tree.map(lambda a: a[0], fresh), data[0], keys[:, 0]
-    run = launch.launch(
+    examples = feed.make("whole", data, orders, device, repeated=repeated, own_data=repeated)
+    run = launch(
         play(family, family.stages[0], makers),
+        examples,
         devices=device,
         pixel_range=None,
         repeated=repeated,
         own_data=repeated,
     )
-    held, data, key = launch.replicate((fresh, data, keys[1]), device)
-    at = 0
+    held, key = feed.replicate((fresh, keys[1]), device)
+    calls = examples.entries(1, ((at, STEPS) for at in itertools.count(0, STEPS)))
 
     def more():
-        nonlocal held, at
-        places = np.stack([order.indices(at, STEPS)[:, None] for order in orders])
-        places = launch.split(places if repeated else places[0], 1)
-        held, metrics = run(held, data, places, key)
+        nonlocal held
+        held, metrics = run(held, examples.held, next(calls), key)
         jax.block_until_ready(metrics)
-        at += STEPS
 
     return more
 
