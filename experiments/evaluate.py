@@ -13,7 +13,7 @@ from ml_collections import ConfigDict
 from coulomb_jax import mmd
 from coulomb_jax.data.source import Source
 from coulomb_jax.metrics.likelihood import kde_log_likelihood
-from coulomb_jax.model import Model
+from coulomb_jax.model import BLOCK, Model
 from coulomb_jax.naming import nearest
 from coulomb_jax.nets.pixels import to_units
 from coulomb_jax.train.log import read
@@ -147,6 +147,9 @@ def spread_out(x: np.ndarray, n: int) -> np.ndarray:
 
 def _reconstruction_error(model: Model, x: np.ndarray) -> float:
     """Mean over examples of the squared error summed over coordinates."""
-    original = np.asarray(to_units(jnp.asarray(x), model.pixel_range), np.float64)
-    errors = (model.reconstruct(x) - original).reshape(len(x), -1)
-    return float(np.mean(np.sum(errors**2, axis=1)))
+    total = 0.0
+    for begin in range(0, len(x), BLOCK):  # a test set of photographs is large as floats
+        block = x[begin : begin + BLOCK]
+        original = np.asarray(to_units(jnp.asarray(block), model.pixel_range), np.float64)
+        total += np.sum((model.reconstruct(block) - original) ** 2)
+    return float(total / len(x))
