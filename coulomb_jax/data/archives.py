@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from coulomb_jax.data.source import DataError
 
 PICTURE = re.compile(r"(\d{6})\.jpe?g", re.IGNORECASE)
+BLOCK = 512  # of a tar
 TEXT = re.compile(r"[^.].*\.(txt|csv)", re.IGNORECASE)
 
 
@@ -134,12 +135,15 @@ def _members(path: Path) -> Iterable[tuple[str, Any]]:
     if path.suffix == ".zip":
         with zipfile.ZipFile(path) as file:
             return [(name, name) for name in file.namelist()]
-    size = path.stat().st_size
     with tarfile.open(path, "r:") as file:
-        found = [(m.name, (m.offset_data, m.size)) for m in file if m.isfile()]
-    if found and sum(found[-1][1]) > size:
-        raise EOFError(f"{found[-1][0]} ends behind the end of the file")
-    return found
+        members = file.getmembers()
+    if members:
+        with path.open("rb") as file:
+            # What comes next is zeros in a whole file; the reader takes a cut header for the end.
+            file.seek(members[-1].offset_data + -(-members[-1].size // BLOCK) * BLOCK)
+            if file.read(BLOCK) != bytes(BLOCK):
+                raise EOFError(f"nothing marks its end after {members[-1].name}")
+    return [(m.name, (m.offset_data, m.size)) for m in members if m.isfile()]
 
 
 def _reader(path: Path, opened: ExitStack) -> Callable[[Any], bytes]:

@@ -127,7 +127,7 @@ def _finished(folder: Path) -> Cached | None:
             return None
         arrays = {name: np.load(path, mmap_mode="r") for name, path in files.items()}
         return Cached(arrays, manifest["facts"], manifest["fingerprint"], folder)
-    except (FileNotFoundError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
@@ -203,7 +203,7 @@ def _recorded(folder: Path) -> dict[Chunk, str]:
     """The chunks that an earlier run says it finished, each with the sha256 it had."""
     try:
         lines = json.loads((folder / MANIFEST).read_text())["chunks"]
-    except (FileNotFoundError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         lines = _progress(folder)
     return {(start, stop): sha for start, stop, sha in lines}
 
@@ -213,7 +213,7 @@ def _progress(folder: Path) -> list[list]:
         # A kill may cut the last line.
         whole = (folder / PROGRESS).read_text().rpartition("\n")[0].splitlines()
         return [json.loads(line) for line in whole]
-    except (FileNotFoundError, ValueError):
+    except (OSError, ValueError):
         return []
 
 
