@@ -64,7 +64,7 @@ def children(pid):
 
 def test_the_program_is_not_run_again_and_jax_not_imported(folder, expected, tmp_path):
     program = start(folder, tmp_path / "cache", tmp_path)
-    output, errors = program.communicate()
+    output, errors = program.communicate(timeout=120)
     assert output.split() == ["started", expected.fingerprint, str(COUNT)], errors
     assert (tmp_path / "imports").read_text() == f"{program.pid}\n"
     assert f"{COUNT}/{COUNT}" in errors
@@ -79,7 +79,7 @@ def test_a_killed_build_resumes_and_leaves_no_process_behind(folder, expected, t
         time.sleep(0.002)
     started = children(program.pid)
     program.send_signal(signal.SIGKILL)
-    program.communicate()
+    program.wait()
     assert len(started) >= 2
     (progress,) = place.glob("*/progress.jsonl")
     finished = progress.read_text().count("\n")
@@ -107,7 +107,7 @@ def test_a_killed_build_resumes_and_leaves_no_process_behind(folder, expected, t
 def test_two_first_starts_at_once_give_one_whole_cache(folder, expected, tmp_path):
     place = tmp_path / "cache"
     both = [start(folder, place, tmp_path) for _ in range(2)]
-    outputs = [program.communicate() for program in both]
+    outputs = [program.communicate(timeout=120) for program in both]
     assert [output.split()[1:] for output, _ in outputs] == [[expected.fingerprint, str(COUNT)]] * 2
     # One of them decodes; the other waits and shows no progress.
     assert sum(f"{COUNT}/{COUNT}" in errors for _, errors in outputs) == 1
