@@ -193,10 +193,16 @@ def _reserve(folder: Path, plan: Plan) -> None:
         path = folder / f"{name}.npy"
         unfinished = folder / f"{name}.npy.part"
         np.lib.format.open_memmap(unfinished, "w+", dtype, (plan.rows, *shape))
-        if path.exists() and path.stat().st_size == unfinished.stat().st_size:
+        if path.exists() and _form(path) == _form(unfinished):
             unfinished.unlink()
         else:
             os.replace(unfinished, path)
+
+
+def _form(path: Path) -> tuple[int, bytes]:
+    """Size and header of an .npy file."""
+    with path.open("rb") as file:
+        return path.stat().st_size, file.read(128)
 
 
 def _recorded(folder: Path) -> dict[Chunk, str]:

@@ -151,6 +151,15 @@ def test_a_file_cut_off_is_made_again(tmp_path, length):
     assert reader.asked == CHUNKS
 
 
+def test_a_damaged_header_is_made_again(tmp_path):
+    folder = Reader().cached(tmp_path).folder
+    with (folder / "images.npy").open("r+b") as file:
+        file.write(b"no array")
+    reader = Reader()
+    np.testing.assert_array_equal(reader.cached(tmp_path).arrays["images"], IMAGES)
+    assert reader.asked == CHUNKS
+
+
 @pytest.mark.parametrize("content", ["", "{", "{}", "[]", None])
 def test_a_damaged_manifest_is_made_again(tmp_path, content):
     folder = Reader().cached(tmp_path).folder
