@@ -384,7 +384,7 @@ def renderer(monkeypatch):
         )
 
     faces = types.ModuleType("coulomb_jax.data.faces")
-    faces.render, faces.__file__ = render, __file__
+    faces.render = render
     monkeypatch.setitem(sys.modules, "coulomb_jax.data.faces", faces)
     monkeypatch.setattr(data, "faces", faces, raising=False)
 
