@@ -11,6 +11,7 @@ import optax
 from ml_collections import ConfigDict
 
 from coulomb_jax import data, saved
+from coulomb_jax.data import cache
 from coulomb_jax.data.batches import BatchOrder
 from coulomb_jax.data.source import Source
 from coulomb_jax.family import Family, Fit
@@ -51,6 +52,8 @@ def prepare(config: ConfigDict, workdir: str | Path) -> Run:
 
     What one of several processes refuses, all refuse.
     """
+    if jax.config.jax_compilation_cache_dir is None:  # the second start of a run need not compile
+        jax.config.update("jax_compilation_cache_dir", str(cache.default_root() / "programs"))
     problem = run = None
     try:
         run = _build(config, workdir)

@@ -1,6 +1,13 @@
 """Strict settings for every test: what jax lets pass in production is an error here."""
 
+import os
+import tempfile
+
 import jax
+
+# Prepared data and compiled programs are kept for this run of the tests alone.
+_cache = tempfile.TemporaryDirectory()
+os.environ["COULOMB_CACHE"] = _cache.name
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_debug_key_reuse", True)

@@ -21,14 +21,14 @@ FLOORS = {
     "nets": ({"nets", "family", "naming"}, NUMERIC | {"flax"}),
     "data": (
         {"data", "naming"},
-        {"numpy", "scipy", "PIL", "sklearn", "tensorflow_datasets", "array_record"},
+        {"numpy", "scipy", "PIL", "sklearn", "tensorflow_datasets", "array_record", "tqdm"},
     ),
     "metrics": ({"metrics", "density", "mmd"}, NUMERIC),
     "families": ({"families", "density", "mmd", "family", "naming", "nets"}, NUMERIC),
     "samplers": ({"samplers", "density", "mmd", "family", "naming"}, NUMERIC),
     "train": (
         {"train", "model", "nets", "data", "family", "naming"},
-        NUMERIC | {"optax", "orbax", "tensorboardX", "tqdm"},
+        NUMERIC | {"optax", "orbax", "tensorboardX", "tqdm", "grain"},
     ),
     "model.py": ({"nets", "family"}, NUMERIC),
     "saved.py": ({"train", "model", "families", "samplers", "nets", "family"}, NUMERIC),

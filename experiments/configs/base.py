@@ -176,5 +176,5 @@ def _options(function, *, skip: tuple[str, ...]) -> dict[str, Any]:
 
 def _placeholders(options: dict[str, Any]) -> dict[str, Any]:
     """None becomes a field that an override may fill: a number, or text where the name says so."""
-    kinds = {"dir": str, "limit": int}
+    kinds = {"dir": str, "cache": str, "limit": int}
     return {k: config_dict.placeholder(kinds.get(k, float)) if v is None else v for k, v in options.items()}
