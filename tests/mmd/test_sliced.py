@@ -278,10 +278,9 @@ def test_bad_input_gets_one_clear_sentence(call, error, words):
 def test_values_and_slopes_in_a_shard_map():
     mesh = jax.sharding.Mesh(np.array(jax.devices()[:4]), ("device",))
     x, y = cloud(0, 32, 3), cloud(1, 9, 3)
-    key = jax.random.key(0)
 
     def mine(x, y):
-        return mmd.sliced_energy(key, x, y, projections=3)
+        return mmd.sliced_energy(jax.random.key(0), x, y, projections=3)
 
     def both(x, y):
         value, slope = jax.value_and_grad(mine)(x, y)
