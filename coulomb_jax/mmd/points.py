@@ -107,3 +107,13 @@ def checked_key(key: Array) -> Array:
             f"key must be one random key, got shape {key.shape}; pass one of them, or jax.vmap over them"
         )
     return key
+
+
+def zeros_for(arrays, dtype):
+    """Zeros of the shapes of the arrays, which vary over the devices of a shard_map if any of them does.
+
+    A loop that adds to them must begin with the type that it ends with.
+    """
+    one_of_each = [jnp.ravel(leaf)[0] for leaf in jax.tree.leaves(arrays)]
+    zero = sum(jnp.where(value > 0, 0, 0).astype(dtype) for value in one_of_each)
+    return jax.tree.map(lambda leaf: jnp.broadcast_to(zero, jnp.shape(leaf)), arrays)

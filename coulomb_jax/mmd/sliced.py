@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from coulomb_jax.mmd.points import check_same_space, checked_key, checked_points
+from coulomb_jax.mmd.points import check_same_space, checked_key, checked_points, zeros_for
 
 # Projections sorted together: small sets fill the machine, and large ones hold little at a time.
 POINTS_AT_ONCE = 2**16
@@ -119,7 +119,7 @@ def _summed_up(directions, x, y, with_slopes):
             slopes = [slope + change for slope, change in zip(slopes, changes)]
         return slopes, jnp.sum(values)
 
-    start = [jnp.zeros(points.shape, directions.dtype) for points in (x, y)] if with_slopes else None
+    start = zeros_for([x, y, directions], directions.dtype)[:2] if with_slopes else None
     slopes, totals = jax.lax.scan(add, start, filled)
     return jnp.sum(totals) / count, [slope / count for slope in slopes] if with_slopes else None
 

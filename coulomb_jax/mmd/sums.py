@@ -23,6 +23,7 @@ from jax.custom_derivatives import SymbolicZero
 from jaxtyping import Array, Float
 
 from coulomb_jax.mmd.pairwise import distinct_pairs, squared_distances
+from coulomb_jax.mmd.points import zeros_for
 from coulomb_jax.mmd.radial import Kernel
 
 # Up to this many pairs a dense sum and its autodiff are as fast as a tile.
@@ -143,7 +144,7 @@ def _(plan, primals, tangents):
 def _with_slopes(plan, parameters, x, y, wanted):
     """Return the sum and its slopes in the parameters, in x and in y: zeros where not wanted."""
     # Parameters alike on all devices of a shard_map would come back summed over them.
-    parameters, x, y = jax.tree.map(jnp.add, (parameters, x, y), _zeros((parameters, x, y), x.dtype))
+    parameters, x, y = jax.tree.map(jnp.add, (parameters, x, y), zeros_for((parameters, x, y), x.dtype))
     dim = x.shape[1]
     x_blocks, y_blocks = x.reshape(-1, plan.rows, dim), y.reshape(-1, plan.columns, dim)
 
@@ -166,7 +167,7 @@ def _with_slopes(plan, parameters, x, y, wanted):
         (slopes, *_), totals = jax.lax.scan(step, (slopes, *at(tiles[0])), jnp.roll(tiles, -1, 0))
         return jnp.sum(totals), slopes
 
-    slopes = _zeros((parameters, x_blocks, y_blocks), x.dtype)
+    slopes = zeros_for((parameters, x_blocks, y_blocks), x.dtype)
     rows, columns = np.indices((len(x_blocks), len(y_blocks)))
     if plan.distinct:
         diagonal = np.stack([np.arange(len(x_blocks))] * 2, -1)
@@ -177,13 +178,6 @@ def _with_slopes(plan, parameters, x, y, wanted):
         total, slopes = add(add_tile, slopes, jnp.asarray(np.argwhere(rows >= 0)))
     of_parameters, of_x, of_y = slopes
     return total, (of_parameters, of_x.reshape(x.shape), of_y.reshape(y.shape))
-
-
-def _zeros(arrays, dtype):
-    """Zeros of the shapes of the arrays, typed as varying over the devices of a shard_map if any is."""
-    one_of_each = [jnp.ravel(leaf)[0] for leaf in jax.tree.leaves(arrays)]
-    zero = sum(jnp.where(value > 0, 0, 0).astype(dtype) for value in one_of_each)
-    return jax.tree.map(lambda leaf: jnp.broadcast_to(zero, jnp.shape(leaf)), arrays)
 
 
 def _added(slopes, changes, i, j):

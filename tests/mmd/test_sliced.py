@@ -273,3 +273,23 @@ def test_bad_input_gets_one_clear_sentence(call, error, words):
     with pytest.raises(error, match=words) as caught:
         call()
     assert "\n" not in str(caught.value)
+
+
+def test_values_and_slopes_in_a_shard_map():
+    mesh = jax.sharding.Mesh(np.array(jax.devices()[:4]), ("device",))
+    x, y = cloud(0, 32, 3), cloud(1, 9, 3)
+
+    def mine(x, y):
+        return mmd.sliced_energy(jax.random.key(0), x, y, projections=3)
+
+    def both(x, y):
+        value, slope = jax.value_and_grad(mine)(x, y)
+        return value[None], slope
+
+    parts = (jax.P("device"), jax.P())
+    values, slopes = jax.shard_map(both, mesh=mesh, in_specs=parts, out_specs=jax.P("device"))(x, y)
+    for part in range(4):
+        rows = slice(8 * part, 8 * part + 8)
+        value, slope = jax.value_and_grad(mine)(x[rows], y)
+        assert float(values[part]) == pytest.approx(float(value), rel=1e-6)
+        np.testing.assert_allclose(slopes[rows], slope, atol=1e-6)
