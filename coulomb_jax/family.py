@@ -17,10 +17,13 @@ class Net(NamedTuple):
       module: a flax module called as `module(x, train=...)`.
       takes: shape of one example of its input, without the batch axis; None where it takes nothing
         (pseudo-inputs, a mask).
+      remat: training forgets what is inside the net and computes it again for the gradient: less memory,
+        about a third more work.
     """
 
     module: Any
     takes: tuple[int, ...] | None
+    remat: bool = False
 
 
 class Update(NamedTuple):

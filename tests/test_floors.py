@@ -30,7 +30,8 @@ FLOORS = {
         {"train", "model", "nets", "data", "family", "naming"},
         NUMERIC | {"optax", "orbax", "tensorboardX", "tqdm", "grain"},
     ),
-    "model.py": ({"nets", "family"}, NUMERIC),
+    "exported.py": ({"version"}, NUMERIC | {"jaxlib"}),
+    "model.py": ({"nets", "family", "exported"}, NUMERIC),
     "saved.py": ({"train", "model", "families", "samplers", "nets", "family"}, NUMERIC),
     "__init__.py": ({"model", "saved", "version"}, set()),
 }

@@ -41,6 +41,7 @@ class Architecture:
       x_scale: the unit of the data that the nets work in: the encoder sees x / x_scale, the decoder's
         output is multiplied by it. Losses stay in the data's own units.
       dtype: what the nets compute in, "float32" or "bfloat16"; parameters are float32.
+      remat: training computes the inside of the nets again for the gradient, to save memory.
     """
 
     x_shape: tuple[int, ...]
@@ -53,6 +54,7 @@ class Architecture:
     gain: float = 1.0
     x_scale: float = 1.0
     dtype: str = "float32"
+    remat: bool = False
 
     def __post_init__(self):
         if self.z_dim < 1:
@@ -81,11 +83,11 @@ class Architecture:
 
     def encoder(self, outputs: int | None = None) -> Net:
         """Data to `outputs` numbers an example, `z_dim` of them where not said."""
-        return Net(self._file.Encoder(self, outputs or self.z_dim), self.x_shape)
+        return Net(self._file.Encoder(self, outputs or self.z_dim), self.x_shape, self.remat)
 
     def decoder(self) -> Net:
         """Codes `[b z_dim]` to data `[b *x_shape]` within `x_range`."""
-        return Net(self._file.Decoder(self), (self.z_dim,))
+        return Net(self._file.Decoder(self), (self.z_dim,), self.remat)
 
     @property
     def _file(self) -> Any:

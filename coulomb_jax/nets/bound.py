@@ -50,15 +50,19 @@ class Bound:
             raise AttributeError(f"this family has no net {name!r}; it has {sorted(self._params)}")
         if name not in self._nets:
             return self._params[name]
-        module, train = self._nets[name].module, name in self._learns
+        net, train = self._nets[name], name in self._learns
+
+        def learn(variables: dict, *inputs: Array):
+            kept = [kind for kind in variables if kind != "params"]
+            return net.module.apply(variables, *inputs, train=True, mutable=kept)
 
         def call(*inputs: Array) -> Array:
             stats = self.recorded.get(name, self._stats[name])
             variables = {"params": self._params[name], **stats}
             if not train:
-                return _float32(module.apply(variables, *inputs, train=False))
-            outputs, recorded = module.apply(variables, *inputs, train=True, mutable=list(stats))
-            self.recorded[name] = recorded
+                return _float32(net.module.apply(variables, *inputs, train=False))
+            run = jax.checkpoint(learn) if net.remat else learn
+            outputs, self.recorded[name] = run(variables, *inputs)
             return _float32(outputs)
 
         return call
