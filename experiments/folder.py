@@ -19,6 +19,8 @@ MAY_CHANGE = (
     "references.",
     "devices",
     "transport",
+    "remat",
+    "profile",
     "data.dir",
     "data.cache",
     "data.workers",

@@ -88,6 +88,7 @@ def _build(config: ConfigDict, workdir: str | Path) -> Run:
 
     arch = plain["arch"] | {
         "dtype": config.dtype,
+        "remat": config.remat,
         "x_shape": source.train.shape[1:],
         "x_range": source.range,
     }

@@ -13,11 +13,12 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from coulomb_jax.model import Model
-from coulomb_jax.train import hosts
+from coulomb_jax.train import cost, hosts
 from coulomb_jax.train.checkpoint import Checkpoints
 from coulomb_jax.train.log import Log
 from coulomb_jax.train.loop import Diverged, Interrupted
 from coulomb_jax.train.loop import train as play_stages
+from coulomb_jax.train.memory import TooLarge
 from coulomb_jax.train.state import State
 from experiments import command, evaluate, folder
 from experiments.preparation import Run, prepare
@@ -37,6 +38,8 @@ def main(dataset: str) -> None:
         sys.exit(_refusal(error))
     try:
         execute(run)
+    except TooLarge as error:
+        sys.exit(_refusal(error))
     except (Interrupted, KeyboardInterrupt) as stop:
         print(f"\n{stop or 'stopped'}; the same command goes on", file=sys.stderr)
         sys.exit(130)
@@ -78,6 +81,8 @@ def execute(run: Run) -> dict[str, Any]:
         done = checkpoints.latest() == run.description["steps"]
         state = _play(run, checkpoints, log)
     seconds = time.perf_counter() - began
+    if log.steps and list(run.plan.steps) == ["train"]:
+        print(_cost(run, log.seconds / log.steps))
     timing = {
         "train_seconds": round(seconds, 2),
         "steps_per_second": round(log.steps / log.seconds, 1) if log.seconds else None,
@@ -100,6 +105,7 @@ def _play(run: Run, checkpoints: Checkpoints | None, log: Log) -> State:
         transport=run.transport,
         checkpoints=checkpoints,
         log=log,
+        traces=run.workdir / "profile" if run.config.profile and hosts.first() else None,
     )
 
 
@@ -145,6 +151,13 @@ def _conclude(run: Run, state: State, timing: dict[str, Any], done: bool) -> dic
     print(f"figures: {', '.join(str(path) for path in figures)}")
     print(f'model:   coulomb_jax.load("{run.workdir}")')
     return results
+
+
+def _cost(run: Run, seconds: float) -> str:
+    """The work in a step that takes so long, in words."""
+    batch = (run.config.batch, *run.sources[0].train.shape[1:])
+    work = cost.stage_flops(run.family, run.optimizers, batch)["train"] * run.config.repetitions
+    return cost.line(work, seconds, run.devices, run.config.dtype)
 
 
 def _title(run: Run) -> str:

@@ -36,6 +36,7 @@ class Feed(NamedTuple):
     Attributes:
       held: what stays on the devices, an array or None.
       held_axis: the axis of `held` that is divided among the devices, None where each has all of it.
+      batch_axis: of the entries, along which the examples of a batch lie.
       entries: `(moves, chunks) -> iterator` of what a call takes for each chunk `(step, steps)` of a
         stage's steps: `[devices (repetitions) steps moves ...]`, for this process's devices.
       rows: `(held, entry) -> [moves b ...]`, a device's examples of one step, of its entry `[moves ...]`.
@@ -43,6 +44,7 @@ class Feed(NamedTuple):
 
     held: Any
     held_axis: int | None
+    batch_axis: int
     entries: Callable[[int, Iterable[tuple[int, int]]], Iterator[np.ndarray]]
     rows: Callable[[Any, jax.Array], jax.Array]
 
@@ -98,10 +100,10 @@ def make(
         return iter(calls.to_iter_dataset(grain.ReadOptions(num_threads=AHEAD, prefetch_buffer_size=AHEAD)))
 
     if transport == "whole":
-        return Feed(replicate(data, local), None, of_places, lambda held, entry: held[entry])
+        return Feed(replicate(data, local), None, -1, of_places, lambda held, entry: held[entry])
     if transport == "parts":
-        return Feed(_divide(data, len(devices), mine, local), 0, of_all_places, _rows_of_parts)
-    return Feed(None, None, of_examples, lambda held, entry: entry)
+        return Feed(_divide(data, len(devices), mine, local), 0, -1, of_all_places, _rows_of_parts)
+    return Feed(None, None, -data.ndim, of_examples, lambda held, entry: entry)
 
 
 def fitting(data: np.ndarray, devices: Sequence[jax.Device]) -> str:

@@ -8,6 +8,7 @@ import jax
 
 from coulomb_jax.nets.bound import AXIS
 from coulomb_jax.nets.pixels import to_units
+from coulomb_jax.train import memory
 from coulomb_jax.train.feed import Feed
 
 
@@ -54,3 +55,30 @@ def launch(
         devices=list(devices),
         donate_argnums=0,
     )
+
+
+def first_call(
+    run: Callable, arguments: tuple, *, batch: int, batch_axis: int, devices: Sequence[jax.Device]
+) -> tuple:
+    """What `run(*arguments)` gives, once it is there: a batch that does not fit is found out here.
+
+    Args:
+      run: what `launch` gave.
+      arguments: `(state, held, entries, key)`.
+      batch: the global batch.
+      batch_axis: of the entries.
+      devices: that share it.
+
+    Raises:
+      TooLarge: the step does not fit into the devices' memory.
+    """
+    shapes = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), arguments)
+
+    def compile_at(other):
+        state, held, entries, key = shapes
+        shape = list(entries.shape)
+        shape[batch_axis] = shape[batch_axis] * other // batch
+        return run.lower(state, held, jax.ShapeDtypeStruct(tuple(shape), entries.dtype), key).compile()
+
+    with memory.explained(batch, compile_at, devices):
+        return jax.block_until_ready(run(*arguments))

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import NamedTuple
 
 import jax
@@ -19,8 +20,9 @@ from coulomb_jax.family import Family, Fit
 from coulomb_jax.model import Model
 from coulomb_jax.train import feed, hosts
 from coulomb_jax.train.checkpoint import Checkpoints
-from coulomb_jax.train.launch import launch
+from coulomb_jax.train.launch import first_call, launch
 from coulomb_jax.train.log import Log
+from coulomb_jax.train.profile import Profile
 from coulomb_jax.train.state import State, init
 from coulomb_jax.train.step import play
 
@@ -72,6 +74,7 @@ def train(
     transport: str = "whole",
     checkpoints: Checkpoints | None = None,
     log: Log | None = None,
+    traces: str | Path | None = None,
 ) -> State:
     """Plays a family's stages on a data set, from its newest checkpoint where there is one.
 
@@ -85,12 +88,14 @@ def train(
       transport: how examples reach the devices, one of `feed.TRANSPORTS`; the result is the same.
       checkpoints: where to save and resume; None for neither, and in all processes but the first.
       log: told the metrics of every call of the device.
+      traces: folder for a trace of a few calls; None for none.
 
     Returns:
       The final state. The same plan and data give the same state bit for bit, interrupted or not.
 
     Raises:
       ValueError: a batch that the data or the devices do not allow.
+      TooLarge: a step does not fit into the devices' memory; a ValueError too.
       Diverged: a term is not finite.
       Interrupted: a signal came, to any process; the state is saved.
     """
@@ -136,7 +141,7 @@ def train(
             checkpoints.save(step, state)
 
     start = 0
-    with stop_signals() as stopped, log:
+    with stop_signals() as stopped, log, Profile(traces) as traced:
         for stage in family.stages:
             if isinstance(stage, Fit):
                 if step <= start:
@@ -155,10 +160,17 @@ def train(
                     repeated=repeated,
                     own_data=own_data,
                 )
+            first = step
             chunks = list(_chunks(step - start, end - start, plan.dispatch))
             moves = max(update.repeat for update in stage.updates)
             for (_, steps), entries in zip(chunks, examples.entries(moves, chunks), strict=True):
-                state, metrics = run(state, examples.held, entries, keys)
+                arguments = (state, examples.held, entries, keys)
+                if step == first:
+                    state, metrics = first_call(
+                        run, arguments, batch=plan.batch, batch_axis=examples.batch_axis, devices=devices
+                    )
+                else:
+                    state, metrics = traced.call(run, *arguments)
                 settle()
                 pending.append((step, metrics))
                 step += steps

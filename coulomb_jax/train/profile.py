@@ -8,8 +8,8 @@ from typing import Any
 
 import jax
 
-FIRST = 2
-"""The call at which the trace begins: the first one compiles, the second warms up."""
+FIRST = 1
+"""The call at which the trace begins, of those that come here: one warms up what is compiled."""
 
 CALLS = 5
 """How many calls it holds; fewer where the run ends before."""

@@ -138,7 +138,7 @@ def presets(dataset: str, settings: Mapping[str, Mapping] | None = None) -> list
 
 def _every_key(dataset: str, family: str) -> ConfigDict:
     """All keys at the defaults of the functions that read them."""
-    arch = _options(Architecture, skip=("x_shape", "x_range", "dtype"))
+    arch = _options(Architecture, skip=("x_shape", "x_range", "dtype", "remat"))
     sizes = Architecture(x_shape=(2,), z_dim=2)
     made = families.make(family, sizes)
     moves = [u.name for u in state.updates(made)]
@@ -155,6 +155,8 @@ def _every_key(dataset: str, family: str) -> ConfigDict:
             "dtype": "float32",
             "dispatch": 0,
             "transport": "auto",
+            "remat": False,
+            "profile": False,
             "steps": dict.fromkeys(stages, 1000),
             "data": {"name": dataset} | _placeholders(data.options(dataset)),
             "arch": arch | {"z_dim": 8},

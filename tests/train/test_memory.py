@@ -5,7 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from coulomb_jax.train import launch, memory
+from coulomb_jax.data.batches import BatchOrder
+from coulomb_jax.train import feed, memory
+from coulomb_jax.train.launch import first_call, launch
 from coulomb_jax.train.state import init
 from coulomb_jax.train.step import play
 from tests.families import table
@@ -14,9 +16,12 @@ from tests.families import table
 def compiler(devices):
     """Compiles a call of a family for any batch, from shapes alone."""
     row = table.row("vae.py", "digits")
-    run = launch.launch(
+    used = jax.local_devices()[:devices]
+    pixels = np.zeros((1000, *row.x_shape), np.uint8)
+    run = launch(
         play(row.family, row.family.stages[0], row.optimizers),
-        devices=jax.local_devices()[:devices],
+        feed.make("whole", pixels, [BatchOrder(1000, devices, 0)], used),
+        devices=used,
         pixel_range=row.x_range,
         repeated=False,
         own_data=False,
@@ -157,3 +162,28 @@ def test_a_limit_is_that_of_the_smallest_device():
     sizes = [{"bytes_limit": 3, "bytes_in_use": 1}, {"bytes_limit": 2}, None, {}]
     assert memory.limit([Device(s) for s in sizes]) == 2
     assert np.all(memory.limit([Device(None)]) is None)
+
+
+def test_the_first_call_of_a_step_that_does_not_fit_proposes_a_batch(monkeypatch):
+    compiled = compiler(1)
+
+    class Refusing:
+        def __call__(self, *arguments):
+            raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: out of memory")
+
+        def lower(self, state, held, entries, key):
+            assert entries.shape[:3] == (1, 1, 1)
+            return Compiles(entries.shape[3])
+
+    class Compiles:
+        def __init__(self, batch):
+            self.batch = batch
+
+        def compile(self):
+            return compiled(self.batch)
+
+    room = memory.needed(compiled, 500)
+    monkeypatch.setattr(memory, "limit", lambda devices: room)
+    arguments = (np.zeros(3), None, np.zeros((1, 1, 1, 2000), np.int32), jax.random.key(0))
+    with pytest.raises(memory.TooLarge, match=r"largest batch that fits is (49\d|50\d)"):
+        first_call(Refusing(), arguments, batch=2000, batch_axis=-1, devices=jax.local_devices()[:1])
