@@ -63,7 +63,8 @@ class Canvas:
         """How much of each pixel a line of half the width `half` covers, be it thinner than a pixel."""
         half = half * self._pixels
         cover = (half + 0.5) - np.abs(distance) * self._pixels
-        return np.clip(cover, 0, np.minimum(2 * half, 1), out=cover)
+        np.maximum(cover, 0, out=cover)  # np.clip is slow where a bound is an array
+        return np.minimum(cover, np.minimum(2 * half, 1), out=cover)
 
 
 def paint(view: np.ndarray, cover: np.ndarray, colour: Sequence[np.ndarray | float]) -> None:

@@ -69,16 +69,16 @@ MIDDLE, EYES, MOUTH = 0.06, -0.06, 0.36
 # paint there alone takes half the time.
 REACH = {
     "back_hair": (-1.0, 1.0, -1.0, 1.0),
-    "body": (0.0, 1.0, -1.0, 1.0),
-    "ears": (-0.45, 0.5, -0.95, 0.95),
-    "face": (-0.9, 1.0, -0.85, 0.85),
-    "beard": (-0.2, 1.0, -0.85, 0.85),
-    "nose": (-0.3, 0.5, -0.4, 0.4),
-    "mouth": (0.1, 0.85, -0.55, 0.55),
-    "eyes": (-0.4, 0.4, -0.7, 0.7),
-    "brows": (-0.65, 0.2, -0.7, 0.7),
-    "fringe": (-1.0, 0.7, -0.95, 0.95),
-    "glasses": (-0.45, 0.45, -0.75, 0.75),
+    "body": (0.15, 1.0, -1.0, 1.0),
+    "ears": (-0.41, 0.5, -0.87, 0.87),
+    "face": (-0.95, 1.0, -0.81, 0.81),
+    "beard": (-0.25, 1.0, -0.81, 0.81),
+    "nose": (-0.22, 0.53, -0.4, 0.4),
+    "mouth": (0.1, 0.9, -0.56, 0.56),
+    "eyes": (-0.47, 0.37, -0.72, 0.72),
+    "brows": (-0.53, 0.28, -0.75, 0.75),
+    "fringe": (-1.0, 0.72, -0.97, 0.97),
+    "glasses": (-0.4, 0.4, -0.68, 0.68),
 }
 BLOCK = 2**17  # pixels painted at a time: what fits into a core's cache
 
@@ -153,7 +153,8 @@ def _back_hair(on, f):
     view, x, y = on.look(REACH["back_hair"])
     fall = 1.1 * f.hair_length * f.hair_length
     width = f.face_width + 0.02 + f.hair_volume * (0.5 + 0.5 * f.hair_length)
-    shape = ellipse(x, y - np.clip(y, 0, fall), width, f.face_height + f.hair_volume)
+    rounding = np.minimum(y, 0) + np.maximum(y - fall, 0)
+    shape = ellipse(x, rounding, width, f.face_height + f.hair_volume)
     end = y - (0.12 + 2 * fall)  # cropped hair ends at the ears
     shade = 0.82 - 0.22 * y + (0.15 * f.light_x) * x
     paint(view, on.inside(np.maximum(shape, end)), shaded(on.hair, shade))
@@ -161,7 +162,7 @@ def _back_hair(on, f):
 
 def _body(on, f):
     view, x, y = on.look(REACH["body"])
-    neck = np.maximum(np.abs(x) - 0.52 * f.face_width, -y)
+    neck = np.maximum(np.abs(x) - 0.52 * f.face_width, 0.3 - y)
     shadow = np.clip(0.62 + 0.5 * (y - f.face_height), 0.6, 0.88)  # of the chin
     paint(view, on.inside(neck), shaded(on.skin, shadow))
     # The shoulders turn with nothing and follow half of the head's shift.
@@ -250,7 +251,7 @@ def _eyes(on, f):
     lid = -level - 1.15 * opening * (1 - u * u)
     eye = on.inside(np.maximum(lid, level - 0.85 * opening * (1 - u * u)))
     paint(view, eye, shaded((0.95, 0.94, 0.93), f.light))
-    across = np.where(x < 0, -out, out) - 0.42 * f.eye_size * f.gaze_x
+    across = x - np.copysign(0.5 * f.eye_distance, x) - 0.42 * f.eye_size * f.gaze_x
     down = level - 0.35 * opening * f.gaze_y
     radius, iris = np.sqrt(across * across + down * down), 0.5 * f.eye_size
     pupil = 1 - 0.95 * on.inside(radius - 0.48 * iris)
