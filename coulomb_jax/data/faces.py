@@ -31,10 +31,11 @@ def render(n: int, size: int = 64, seed: int = 0, *, first: int = 0) -> Rendered
     """Draw the pictures `first` to `first + n` of the endless series that belongs to a seed.
 
     Picture i depends on the seed and i alone, and is the same bit for bit on every machine. The
-    factors are those of a population: half of it has long hair, redder lips, thinner brows, a pointed
-    chin and no beard; hair and eyes are darker and lips and nose broader the darker the skin; age brings
-    grey hair, a receding fringe where hair is short, and glasses; a smile narrows the eyes and opens the
-    mouth. Gaze, position, tilt, light, colours of background and clothes are independent of all else.
+    factors are those of a population: half of it has long and fuller hair, redder lips, larger eyes,
+    thinner brows, a narrower face, a pointed chin and no beard; hair and eyes are darker, lips fuller and
+    noses broader the darker the skin; age brings grey hair, glasses and, where hair is short, a receding
+    fringe; a smile narrows the eyes and opens the mouth. Gaze, place and size of the head, tilt, light and
+    the colours of background and clothes are independent of all else.
 
     Args:
       n: number of pictures, not negative.

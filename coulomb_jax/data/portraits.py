@@ -80,7 +80,7 @@ REACH = {
     "fringe": (-1.0, 0.72, -0.97, 0.97),
     "glasses": (-0.4, 0.4, -0.68, 0.68),
 }
-BLOCK = 2**17  # pixels painted at a time: what fits into a core's cache
+BLOCK = 2**16  # pixels painted at a time: what fits into a core's cache
 
 
 def draw(factors: np.ndarray, size: int) -> np.ndarray:
@@ -164,10 +164,11 @@ def _body(on, f):
     view, x, y = on.look(REACH["body"])
     neck = np.maximum(np.abs(x) - 0.52 * f.face_width, 0.3 - y)
     shadow = np.clip(0.62 + 0.5 * (y - f.face_height), 0.6, 0.88)  # of the chin
-    paint(view, on.inside(neck), shaded(on.skin, shadow))
     # The shoulders turn with nothing and follow half of the head's shift.
     x, y = on.axis - 0.5 * f.shift_x, on.axis[-view.shape[2] :, None]
     shoulders, collar = ellipse(x, y - 1.28, 0.95, 0.52), ellipse(x, y - 0.74, 0.30, 0.17)
+    bare = np.minimum(neck, np.maximum(shoulders, collar))
+    paint(view, on.inside(bare), shaded(on.skin, shadow))
     clothes = shaded((f.clothes_red, f.clothes_green, f.clothes_blue), 1 + 0.15 * f.light_x * x)
     paint(view, on.inside(np.maximum(shoulders, -collar)), clothes)
 

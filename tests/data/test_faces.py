@@ -1,7 +1,10 @@
+import ast
+import inspect
+
 import numpy as np
 import pytest
 
-from coulomb_jax.data import faces, portraits
+from coulomb_jax.data import canvas, faces, portraits
 
 NAMES = portraits.NAMES
 LOW, HIGH = np.float32(list(portraits.FACTORS.values())).T
@@ -48,6 +51,25 @@ def test_a_picture_depends_on_the_seed_and_its_number_alone(people):
     np.testing.assert_array_equal(part.images, people.images[301:451])
     np.testing.assert_array_equal(part.factors, people.factors[301:451])
     np.testing.assert_array_equal(faces.render(5, 32, seed=4).factors, people.factors[:5])
+
+
+def test_only_exactly_rounded_operations_reach_the_pixels():
+    """Sums, sines and exponentials differ in the last place between processors and versions."""
+    allowed = {"abs", "clip", "copysign", "maximum", "minimum", "rint", "sign", "sqrt", "floor", "ceil"}
+    allowed |= {"all", "arange", "array", "empty", "flatnonzero", "stack", "zeros"}
+    allowed |= {"float32", "ndarray", "random", "uint8", "uint64"}
+    for module in (faces, portraits, canvas):
+        tree = ast.parse(inspect.getsource(module))
+        attributes = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
+        used = {node.attr for node in attributes if ast.unparse(node.value) in ("np", "math")}
+        assert used <= allowed, module
+        assert not {node.attr for node in attributes} & {"sum", "mean", "dot", "prod", "cumsum"}, module
+        powers = [
+            n for n in ast.walk(tree) if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Pow | ast.MatMult)
+        ]
+        assert all(
+            ast.unparse(node) in ("size ** 2", "2 ** 16", "2 ** 64", "2.0 ** (-53)") for node in powers
+        )
 
 
 def test_blocks_leave_no_trace(people, monkeypatch):
@@ -110,12 +132,12 @@ def test_parts_keep_within_their_reach(monkeypatch):
 
 
 def test_edges_are_smooth(people):
-    """A picture is nearly what one of 8 times the resolution averages to."""
-    fine = portraits.draw(people.factors[:24], 512).reshape(24, 64, 8, 64, 8, 3).mean(axis=(2, 4))
-    off = np.abs(people.images[:24] - fine)
-    jagged = portraits.draw(people.factors[:24], 512)[:, 4::8, 4::8]
-    assert off.mean() < 0.7
-    assert np.sqrt(np.mean(off**2)) < 0.4 * np.sqrt(np.mean((jagged - fine) ** 2))
+    """A picture is nearly what one of 8 times the resolution averages to, and far from a sampled one."""
+    fine = portraits.draw(people.factors[:12], 512)
+    mean = fine.reshape(12, 64, 8, 64, 8, 3).mean(axis=(2, 4))
+    off, jagged = people.images[:12] - mean, fine[:, 4::8, 4::8] - mean
+    assert np.abs(off).mean() < 0.8
+    assert np.sqrt(np.mean(off**2)) < 0.35 * np.sqrt(np.mean(jagged**2))
 
 
 def test_mirrored_factors_give_the_mirror_image(people):
