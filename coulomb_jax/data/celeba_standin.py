@@ -44,7 +44,7 @@ class StandIn(NamedTuple):
                 "images": ((self.size, self.size, 3), "uint8"),
                 "factors": ((factors.shape[1],), "float32"),
             },
-            reader=lambda order: _Reader(self.size, order),
+            reader=lambda order: _Reader(self.size),
             attribute_names=tuple(names),
             details={
                 "source": "stand-in",
@@ -57,10 +57,9 @@ class StandIn(NamedTuple):
 
 class _Reader(NamedTuple):
     size: int
-    order: np.ndarray
 
     def __call__(self, start: int, stop: int) -> dict[str, np.ndarray]:
         from coulomb_jax.data import faces
 
-        images, factors, _ = faces.render(stop - start, self.size, int(self.order[start]))
+        images, factors, _ = faces.render(stop - start, self.size, 0, first=start)
         return {"images": images, "factors": factors}

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from coulomb_jax import data
-from coulomb_jax.data import DataError, celeba
+from coulomb_jax.data import DataError, celeba, faces
 from coulomb_jax.data.crops import Crop
 from tests.data import celeba_miniature as mini
 
@@ -375,8 +375,8 @@ def test_bad_options_are_refused_before_anything_is_looked_for(options, message)
 def renderer(monkeypatch):
     """In the place of the real one: pictures as grey as their one factor."""
 
-    def render(n, size, seed):
-        factors = np.random.default_rng(seed).integers(0, 256, (n, 1)).astype(np.float32)
+    def render(n, size, seed, *, first=0):
+        factors = np.random.default_rng((seed, first)).integers(0, 256, (n, 1)).astype(np.float32)
         return (
             np.broadcast_to(factors[..., None, None], (n, size, size, 3)).astype(np.uint8),
             factors,
@@ -400,9 +400,18 @@ def test_the_stand_in_is_rendered_and_says_so(renderer, tmp_path):
     np.testing.assert_array_equal(source.train_attributes[:, 0], light > np.median(light))
     np.testing.assert_array_equal(source.test_attributes[:, 0], source.test[:, 0, 0, 0] > np.median(light))
     assert len(np.unique(light[:1024])) > 200
-    assert not np.array_equal(light[:476], light[1024:])  # every chunk has a seed of its own
+    assert not np.array_equal(light[:476], light[1024:])  # no chunk repeats another
     again = load(None, source="standin", limit=1500, size=8, cache=tmp_path / "other")
     assert again.fingerprint == source.fingerprint
+
+
+def test_its_pictures_are_those_of_the_renderer():
+    source = load(None, source="standin", limit=40, size=32)
+    images, factors, names = faces.render(56, 32, 0)
+    np.testing.assert_array_equal(source.train, images[:40])
+    np.testing.assert_array_equal(source.test, images[40:])
+    assert source.attribute_names == names
+    np.testing.assert_array_equal(source.train_attributes, factors[:40] > np.median(factors[:40], 0))
 
 
 def test_it_has_20000_pictures_unless_told(renderer):

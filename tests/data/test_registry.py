@@ -8,7 +8,7 @@ from coulomb_jax import data
 
 
 def test_the_data_sets_are_the_modules_with_a_load():
-    assert data.names() == ["celeba", "digits", "fashion_mnist", "grid", "images", "mnist"]
+    assert data.names() == ["celeba", "cifar10", "digits", "fashion_mnist", "grid", "images", "mnist", "svhn"]
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ def test_an_unknown_name_is_answered_with_the_nearest(wrong, right):
 
 @pytest.mark.parametrize("name", ["idx", "source", "batches", "pictures", "prepared", "../x", ""])
 def test_other_modules_and_paths_are_no_data_sets(name):
-    with pytest.raises(ValueError, match="valid names: celeba, digits, fashion_mnist, grid"):
+    with pytest.raises(ValueError, match="valid names: celeba, cifar10, digits, fashion_mnist, grid"):
         data.load(name)
 
 
