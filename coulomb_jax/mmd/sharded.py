@@ -6,6 +6,7 @@ import numpy as np
 from jax.sharding import Mesh, PartitionSpec
 from jaxtyping import Array, Float
 
+from coulomb_jax.mmd.eager import compiled
 from coulomb_jax.mmd.points import check_kernel, check_same_space, checked_points
 from coulomb_jax.mmd.radial import Kernel
 from coulomb_jax.mmd.sums import sum_between, sum_distinct
@@ -58,10 +59,11 @@ def mmd2_sharded(
             f"x and y must hold at least 2 points for each of {mesh.size} devices, got {fewest}; "
             "use mmd2, or a mesh of fewer devices"
         )
-    return _sharded(x, y, kernel, mesh)
+    return _sharded(x, y, kernel, mesh=mesh)
 
 
-def _sharded(x, y, kernel, mesh):
+@compiled
+def _sharded(x, y, kernel, *, mesh):
     n, m = x.shape[0], y.shape[0]
     (axis,) = mesh.axis_names
     x, rest_x = jnp.split(x, [n - n % mesh.size])
@@ -79,12 +81,14 @@ def _sharded(x, y, kernel, mesh):
         return jax.lax.psum(jnp.stack([within_x, within_y, across]), axis)
 
     rows, all_of_it = PartitionSpec(axis), PartitionSpec()
-    within_x, within_y, across = jax.shard_map(
+    mapped = jax.shard_map(
         local,
         mesh=mesh,
         in_specs=(rows, rows, all_of_it, all_of_it, all_of_it),
         out_specs=all_of_it,
-    )(x, y, rest_x, rest_y, arrays)
+    )
+    # Compiled for a plain function too: step by step, every operation would wait for all devices.
+    within_x, within_y, across = jax.jit(mapped)(x, y, rest_x, rest_y, arrays)
     within_x += sum_distinct(rest_x, kernel)
     within_y += sum_distinct(rest_y, kernel)
     across += sum_between(rest_x, rest_y, kernel)

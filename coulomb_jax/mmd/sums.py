@@ -114,8 +114,9 @@ def _tiles(kernel, x, rows, y, columns, distinct):
             return structure.unflatten([next(given) if r else leaf for leaf, r in zip(leaves, real)])(r2)
 
     else:  # a plain function: what it closes over may be what is differentiated
-        example = jax.ShapeDtypeStruct((rows, columns), x.dtype)
-        converted, parameters = jax.closure_convert(kernel, example)
+        # In a shard_map what it closes over must vary as the points do (jax.lax.pcast); a Kernel's need not.
+        zero = zeros_for((x, y), x.dtype)[0][0, 0]
+        converted, parameters = jax.closure_convert(kernel, jnp.broadcast_to(zero, (rows, columns)))
 
         def function(parameters, r2):
             return converted(r2, *parameters)

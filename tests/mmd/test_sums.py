@@ -259,3 +259,20 @@ def test_value_and_gradient_are_finite_for_every_finite_points(name, block_size,
             assert bool(jnp.all(jnp.isfinite(result)))
 
     finite()
+
+
+def test_what_a_plain_function_closes_over_has_a_slope_in_a_shard_map():
+    mesh = jax.sharding.Mesh(np.array(jax.devices()[:4]), ("device",))
+    x, y = cloud(0, 48, 3), cloud(1, 48, 3, 0.5)
+
+    def loss(width, x, y):
+        return mmd.mmd2(x, y, lambda r2: jnp.exp(-r2 / width), block_size=5)
+
+    def mine(width, x, y):
+        return jax.lax.pmean(loss(jax.lax.pcast(width, "device", to="varying"), x, y), "device")
+
+    parts = (jax.P(), jax.P("device"), jax.P("device"))
+    mapped = jax.shard_map(mine, mesh=mesh, in_specs=parts, out_specs=jax.P())
+    alone = jax.jit(jax.grad(loss))
+    each = [alone(2.0, x[i : i + 12], y[i : i + 12]) for i in range(0, 48, 12)]
+    assert float(jax.jit(jax.grad(mapped))(2.0, x, y)) == pytest.approx(float(np.mean(each)), rel=1e-5)
