@@ -20,7 +20,7 @@ ACTIVATIONS: dict[str, Callable] = {
     "silu": jax.nn.silu,
     "tanh": jnp.tanh,
 }
-NETS = ("dcgan", "mlp")
+NETS = ("dcgan", "infogan", "mlp", "rae")
 
 
 @dataclass(frozen=True)
@@ -30,11 +30,12 @@ class Architecture:
     Attributes:
       x_shape: shape of one example, `(h, w, c)` or `(d,)`.
       z_dim: latent dimensions, at least 1.
-      x_range: (low, high) of the data, which the decoder's last layer keeps to: a logistic scaled to
-        the interval; None for a linear last layer.
-      name: the file of `coulomb_jax.nets` that builds them: "mlp" or "dcgan".
-      hidden: neurons (mlp) or channels (dcgan) of each layer, counted from the encoder's input; the
-        decoder mirrors them. Empty: the file's own default.
+      x_range: (low, high) of the data, which the decoder's last layer keeps to: a tanh for an interval
+        symmetric about 0, else a logistic, scaled to it; None for a linear last layer.
+      name: the file of `coulomb_jax.nets` that builds them: "mlp", "dcgan" (WAE's), "infogan" (the
+        two-stage VAE's) or "rae".
+      hidden: neurons (mlp) or channels (dcgan, rae, infogan but for its last) of each layer, counted
+        from the encoder's input; the decoder mirrors them. Empty: the file's own default.
       width: factor on every entry of `hidden` (Table 2 of [sansone2019] has 0.25, 0.5 and 1).
       activation: a key of `ACTIVATIONS`.
       gain: factor on the initial standard deviation of the weights.
@@ -89,17 +90,34 @@ class Architecture:
         """Codes `[b z_dim]` to data `[b *x_shape]` within `x_range`."""
         return Net(self._file.Decoder(self), (self.z_dim,), self.remat)
 
+    def critic(self, hidden: tuple[int, ...] = (1024, 1024, 1024, 1024)) -> Net:
+        """Codes `[b z_dim]` to one logit each, `[b]`: WAE-GAN's adversary, four layers of 512 on MNIST."""
+        from coulomb_jax.nets.critic import Critic
+
+        return Net(Critic(self, tuple(hidden)), (self.z_dim,))
+
     @property
     def _file(self) -> Any:
         return importlib.import_module(f"coulomb_jax.nets.{self.name}")
 
-    def into_range(self, y: jax.Array) -> jax.Array:
-        """What a decoder's last layer does: a logistic onto `x_range`, or the unit of the data.
+    def centre(self, x: jax.Array) -> jax.Array:
+        """The data with `x_range` moved onto [-1, 1], or in units of `x_scale` where it has no range."""
+        if self.x_range is None:
+            return x / self.x_scale
+        low, high = self.x_range
+        return (2.0 * x - (high + low)) / (high - low)
 
-        It is float32 from here on: bfloat16 has three digits, too few for data.
+    def into_range(self, y: jax.Array) -> jax.Array:
+        """What a decoder's last layer does: a tanh or logistic onto `x_range`, or the unit of the data.
+
+        tanh(y) is the logistic of 2 y: with the latter, the published initial weights would begin at
+        half the contrast, and the last layer learn half as fast. It is float32 from here on: bfloat16 has
+        three digits, too few for data.
         """
         y = y.astype(jnp.float32)
         if self.x_range is None:
             return y * self.x_scale
         low, high = self.x_range
+        if low == -high:
+            return high * jnp.tanh(y)
         return low + (high - low) * jax.nn.sigmoid(y)

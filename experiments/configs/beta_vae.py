@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from ml_collections import ConfigDict
 
-from experiments.configs import base
+from experiments.configs import base, vae
 
-SETTINGS = {"": {"family.beta": 0.2}}
+SETTINGS = {"": {"family.beta": 0.2}} | {name: vae.SETTINGS[name] for name in ("celeba", "cifar10", "svhn")}
 
 
 def get_config(setting: str = "grid") -> ConfigDict:

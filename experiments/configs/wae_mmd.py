@@ -10,6 +10,13 @@ from ml_collections import ConfigDict
 
 from experiments.configs import base
 
+# The authors' code of [ghosh2020] for CIFAR-10: the mean squared error of all numbers of an image, 70 epochs.
+RAE_NETS = {
+    "family.weight": 0.006,
+    "family.recon_scale": 1.0,
+    "family.reduction": "mean",
+    "optimizer.learning_rate": 1e-3,
+}
 SETTINGS = {
     # [sansone2019] compares at its own lambda and reduction on the grid: eq. 2 has a plain sum.
     "grid": {
@@ -18,6 +25,19 @@ SETTINGS = {
         "references.log_likelihood": (-6.4, 1.1),
     },
     "grid:paper": {"family.weight": 100.0},
+    # The reconstruction is 0.05 times a sum over pixels and channels; "plain_sum" is that of [sansone2019].
+    "celeba": {"family.weight": 100.0, "family.recon_scale": 0.05},
+    "celeba:plain_sum": {"family.recon_scale": 1.0},
+    # The schedule of the paper, where its code has another: halved at epoch 30 of 55, a fifth from 50 on.
+    "celeba:paper": {
+        "optimizer.learning_rate": 1e-3,
+        "optimizer.schedule": "piecewise",
+        "optimizer.at": (30 / 55, 50 / 55),
+        "optimizer.factors": (0.5, 0.2),
+    },
+    "cifar10": RAE_NETS | {"steps": 35_000},
+    "cifar10:paper": {"steps": 28_000},
+    "svhn": RAE_NETS | {"steps": 51_240},
 }
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from coulomb_jax import data
+from coulomb_jax.train import optimizers
 from experiments import files
 from experiments.configs import base, couae, wae_mmd
 
@@ -88,3 +89,59 @@ def test_ones_own_file_comes_before_the_packages(tmp_path, monkeypatch):
     (tmp_path / "empty.py").write_text("")
     with pytest.raises(ValueError, match="defines get_config"):
         files.read("empty.py", "grid")
+
+
+def test_the_celeba_setting_is_the_papers():
+    # sansone2019: WAE's nets and data, 1e5 iterations, Adam 5e-5, lambda 100, 1 / r^2, a plain sum.
+    config = couae.get_config("celeba")
+    assert config.steps.train == 100_000
+    assert (config.batch, config.arch.name, config.arch.z_dim, config.arch.width) == (100, "dcgan", 64, 1.0)
+    family = config.family
+    assert (family.weight, family.beta, family.recon_scale, family.reduction) == (100.0, 2.0, 1.0, "sum")
+    adam = config.optimizers.autoencoder
+    assert (adam.name, adam.learning_rate, adam.schedule, adam.b1) == ("adam", 5e-5, "constant", 0.9)
+    assert (config.data.crop, config.data.size, config.data.range) == (140, 64, (-1.0, 1.0))
+    assert couae.get_config("celeba:wae_sum").family.recon_scale == 0.05
+
+
+def test_wae_on_celeba_is_its_code_and_its_paper():
+    # tolstikhin2018, code: lambda 100, 0.05 x sum, beta1 0.5, 5e-4 down by 100 over 50 epochs of 1,826 steps.
+    config = wae_mmd.get_config("celeba")
+    assert (config.family.weight, config.family.recon_scale, config.family.sigma2) == (100.0, 0.05, 1.0)
+    adam = config.optimizers.autoencoder
+    by_step = optimizers.rate(adam.schedule, adam.learning_rate, config.steps.train, final=adam.final)
+    assert adam.b1 == 0.5
+    assert by_step(0) == pytest.approx(5e-4)
+    assert by_step(50 * 1826) == pytest.approx(5e-6, rel=0.02)
+    # The paper's schedule: 1e-3, half of it from epoch 30, a tenth from epoch 50; on its own random split.
+    config = wae_mmd.get_config("celeba:paper")
+    adam = config.optimizers.autoencoder
+    by_step = optimizers.rate(
+        adam.schedule, adam.learning_rate, config.steps.train, at=adam.at, factors=adam.factors
+    )
+    rates = [by_step(epoch * 1826) for epoch in (29, 31, 49, 51)]
+    assert rates == pytest.approx([1e-3, 5e-4, 5e-4, 1e-4])
+    assert config.data.split == "wae"
+    assert wae_mmd.get_config("celeba:plain_sum").family.recon_scale == 1.0
+
+
+@pytest.mark.parametrize(("dataset", "z_dim", "images"), [("cifar10", 128, 50_000), ("svhn", 32, 73_257)])
+def test_small_pictures_follow_the_rae(dataset, z_dim, images):
+    config = files.read("autoencoder.py", dataset)[1]
+    assert (config.arch.name, config.arch.z_dim, config.batch) == ("rae", z_dim, 100)
+    assert config.optimizers.autoencoder.learning_rate == 5e-4
+    assert config.steps.train == 100 * (images // 100)
+    # ghosh2020 weighs its KL by 0.024 against the error summed over pixels, averaged over three channels.
+    for name, beta in (("vae.py", 1.0), ("beta_vae.py", 0.2)):
+        family = files.read(name, dataset)[1].family
+        assert family.beta == beta
+        assert 1.0 / (2.0 * family.variance) == pytest.approx((1.0 / 3.0) / 0.024)
+
+
+@pytest.mark.parametrize("name", files.names())
+@pytest.mark.parametrize("preset", ["standin", "tiny"])
+def test_presets_that_need_no_faces_use_the_stand_in(name, preset):
+    config = files.read(f"{name}:{preset}", "celeba")[1]
+    assert config.data.source == "standin"
+    assert config.arch.width <= 0.25
+    assert config.steps.to_dict() == dict.fromkeys(config.steps, 1500 if preset == "standin" else 10)

@@ -1,0 +1,63 @@
+"""Normalisation that the convolutional nets share."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from coulomb_jax.nets.bound import AXIS
+
+
+def batch_norm(dtype: jnp.dtype, train: bool, *, decay: float) -> nn.BatchNorm:
+    """Batch norm [ioffe2015] over the global batch, epsilon 1e-5; running statistics decay by `decay`."""
+    return nn.BatchNorm(
+        use_running_average=not train,
+        momentum=decay,
+        epsilon=1e-5,
+        dtype=dtype,
+        axis_name=AXIS if train else None,
+    )
+
+
+def spectral(module: nn.Module, weight: Float[Array, "... o"], train: bool) -> Float[Array, "... o"]:
+    """A module's weight over its largest singular value [miyato2018], its last axis the matrix's columns.
+
+    One step of power iteration a call, without a gradient, from a vector that is kept with the batch
+    statistics and moves in training alone. flax.linen.SpectralNorm is the same but for the initial
+    weights: it divides those too, and steps of a given size then turn them much less.
+    """
+    matrix = weight.reshape(-1, weight.shape[-1])
+    rows = matrix.shape[:1]
+    kept = module.variable(
+        "batch_stats", "u", lambda: jax.random.normal(module.make_rng("params"), rows, weight.dtype)
+    )
+    fixed = jax.lax.stop_gradient(matrix)
+    product = partial(jnp.matmul, precision="highest")
+    v = _unit(product(kept.value, fixed))
+    u = _unit(product(fixed, v))
+    if train:
+        kept.value = u
+    return weight / product(u, product(matrix, v))
+
+
+class SpectralDense(nn.Module):
+    """A dense layer under spectral norm: `[b i]` to `[b size]`."""
+
+    size: int
+    kernel_init: nn.initializers.Initializer
+    dtype: jnp.dtype
+
+    @nn.compact
+    def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
+        weight = self.param("kernel", self.kernel_init, (x.shape[-1], self.size))
+        bias = self.param("bias", nn.initializers.zeros, (self.size,))
+        weight = spectral(self, weight, train)
+        return x.astype(self.dtype) @ weight.astype(self.dtype) + bias.astype(self.dtype)[None]
+
+
+def _unit(v: Float[Array, "n"]) -> Float[Array, "n"]:
+    return v * jax.lax.rsqrt(jnp.maximum(jnp.sum(v**2), 1e-12))

@@ -1,0 +1,13 @@
+"""Nets of [ghosh2020]: those of [tolstikhin2018], fed [-1, 1], with a linear layer at the decoder's start.
+
+What its authors do not differ in, initial weights and batch norm, is as there.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from coulomb_jax.nets import dcgan
+
+Encoder = partial(dcgan.Encoder, centred=True)
+Decoder = partial(dcgan.Decoder, starts_linear=True)

@@ -1,0 +1,83 @@
+"""Parameter counts by hand, layer by layer, from the tables of the papers' code."""
+
+import math
+
+import jax
+import pytest
+
+from coulomb_jax.nets.architecture import Architecture
+from coulomb_jax.nets.bound import initialize
+
+SIDES, WIDTHS = (64, 32, 28), (0.25, 0.5, 1.0)
+
+
+def count(net):
+    params, _ = jax.eval_shape(lambda key: initialize({"net": net}, key), jax.random.key(0))
+    return sum(math.prod(a.shape) for a in jax.tree.leaves(params))
+
+
+def architecture(name, side, width):
+    channels = 1 if side == 28 else 3
+    return Architecture((side, side, channels), 64, name=name, x_range=(0.0, 1.0), width=width), channels
+
+
+@pytest.mark.parametrize("name", ["dcgan", "rae"])
+@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize("width", WIDTHS)
+def test_nets_of_wae_and_rae(name, side, width):
+    arch, c = architecture(name, side, width)
+    a, b, d, e = (int(width * n) for n in (128, 256, 512, 1024))
+    k = 25 if side == 64 else 16  # taps of a kernel: 5 x 5 at 64 pixels, 4 x 4 below
+    norm = 2  # scale and shift of batch norm, one each a channel; the third per-channel number is the bias
+    left = {64: 4, 32: 2, 28: 2}[side]  # pixels of a side after four halvings, rounded up
+    encoder = k * c * a + a + norm * a
+    encoder += k * a * b + b + norm * b
+    encoder += k * b * d + d + norm * d
+    encoder += k * d * e + e + norm * e
+    encoder += left * left * e * 64 + 64
+    assert count(arch.encoder()) == encoder
+    start = 7 if side == 28 else 8
+    decoder = 64 * start * start * e + start * start * e
+    decoder += k * e * d + d + norm * d
+    decoder += k * d * b + b + norm * b
+    if side == 64:  # a third doubling, from 32 to 64
+        decoder += k * b * a + a + norm * a
+        decoder += k * a * c + c
+    else:
+        decoder += k * b * c + c
+    assert count(arch.decoder()) == decoder
+
+
+def test_totals_of_wae_at_64_pixels():
+    # Layer by layer: 9,600 + 128 + 256; 819,200 + 256 + 512; 3,276,800 + 512 + 1,024;
+    # 13,107,200 + 1,024 + 2,048; 16,384 * 64 + 64.
+    arch, _ = architecture("dcgan", 64, 1.0)
+    assert count(arch.encoder()) == 9_984 + 819_968 + 3_278_336 + 13_110_272 + 1_048_640 == 18_267_200
+    # 64 * 65,536 + 65,536; 13,107,200 + 512 + 1,024; 3,276,800 + 256 + 512; 819,200 + 128 + 256; 9,600 + 3.
+    assert count(arch.decoder()) == 4_259_840 + 13_108_736 + 3_277_568 + 819_584 + 9_603 == 21_475_331
+
+
+@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize("width", WIDTHS)
+def test_infogan_nets(side, width):
+    arch, c = architecture("infogan", side, width)
+    a, b, neurons = (int(width * n) for n in (64, 128, 1024))
+    quarter = side // 4
+    encoder = 16 * c * a + a  # the first convolution has no batch norm
+    encoder += 16 * a * b + b + 2 * b
+    encoder += quarter * quarter * b * neurons + neurons + 2 * neurons
+    encoder += neurons * 128 + 128  # means and deviations of 64 codes
+    assert count(arch.encoder(2 * 64)) == encoder
+    wide = quarter * quarter * b
+    decoder = 64 * neurons + neurons + 2 * neurons
+    decoder += neurons * wide + wide + 2 * wide
+    decoder += 16 * b * a + a + 2 * a
+    decoder += 16 * a * c + c
+    assert count(arch.decoder()) == decoder
+
+
+@pytest.mark.parametrize("hidden", [(1024,) * 4, (512,) * 4])
+def test_the_critics_of_wae_gan(hidden):
+    n = hidden[0]
+    arch = Architecture((64, 64, 3), 64, name="dcgan")
+    assert count(arch.critic(hidden)) == 64 * n + n + 3 * (n * n + n) + n + 1
