@@ -20,7 +20,7 @@ from experiments.configs import couae
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "notebooks"
 NAMES = ("couae_celeba", "mmd_tour")
-SMALL = "digits:tiny"
+SMALL = "celeba:tiny"
 NUMBER = r"-?\d+(?:\.\d+)?(?:e[-+]\d+)?"
 
 

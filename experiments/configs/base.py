@@ -120,7 +120,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "data.source": "standin",
         "data.limit": 100,
         "batch": 20,
-        "steps": 10,
+        "steps": 30,
         "arch.width": 0.0625,
         "eval.samples": 100,
         "eval.codes": 100,
