@@ -113,8 +113,10 @@ def draw_figures(
             originals,
             model.reconstruct(originals),
             value_range=source.range,
+            title=title,
         )
-        figures.image_grid(shown["samples"], model.sample(keys[1], 64), value_range=source.range)
+        samples = model.sample(keys[1], 64)
+        figures.image_grid(shown["samples"], samples, value_range=source.range, title=title)
     return list(shown.values())
 
 

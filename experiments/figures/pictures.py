@@ -23,6 +23,7 @@ def image_grid(
     value_range: tuple[float, float],
     columns: int = 8,
     scale: int | None = None,
+    title: str = "",
 ) -> None:
     """Write images row by row into one PNG file, each pixel a square of `scale` by `scale`.
 
@@ -32,12 +33,13 @@ def image_grid(
       value_range: the numbers that are black and white; what lies beyond is clipped.
       columns: images in a row, at least 1.
       scale: at least 1; None brings small images near 84 pixels.
+      title: a line above them; none where empty.
 
     Raises:
       ValueError: another shape, a pixel that is not finite, or an argument out of range.
     """
     tiles = pixels(images, value_range, "images")
-    _save(path, mosaic(_enlarged(tiles, scale), columns))
+    _save(path, _titled(mosaic(_enlarged(tiles, scale), columns), title))
 
 
 def reconstruction_grid(
@@ -47,6 +49,7 @@ def reconstruction_grid(
     *,
     value_range: tuple[float, float],
     columns: int = 8,
+    title: str = "",
 ) -> None:
     """Write each original with its reconstruction directly below, and a legend at the left.
 
@@ -56,6 +59,7 @@ def reconstruction_grid(
       reconstructions: of the same shape and in the same order.
       value_range: the numbers that are black and white; what lies beyond is clipped.
       columns: pairs in a row, at least 1.
+      title: a line above them; none where empty.
 
     Raises:
       ValueError: the shapes differ, or as for `image_grid`.
@@ -71,7 +75,8 @@ def reconstruction_grid(
     # A hairline inside a pair, a wide gap between pairs: the eye joins what is close.
     above = np.pad(above, ((0, 0), (0, 2), (0, 0), (0, 0)), constant_values=255)
     pairs = np.concatenate([above, below], axis=1)
-    _save(path, _with_legend(mosaic(pairs, columns, gutter=3 * GUTTER), above.shape[1]))
+    sheet = mosaic(pairs, columns, gutter=3 * GUTTER)
+    _save(path, _with_legend(_titled(sheet, title), above.shape[1], _strip(title)))
 
 
 def pixels(
@@ -131,22 +136,41 @@ def _enlarged(tiles: np.ndarray, scale: int | None) -> np.ndarray:
     return tiles.repeat(scale, axis=1).repeat(scale, axis=2)
 
 
-def _with_legend(sheet: np.ndarray, height: int) -> Image.Image:
-    font = Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
-    type_ = ImageFont.truetype(font, 13)
+def _type() -> ImageFont.FreeTypeFont:
+    return ImageFont.truetype(Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf"), 13)
+
+
+def _strip(title: str) -> int:
+    """Height of the line that a title takes."""
+    return 24 if title else 0
+
+
+def _titled(sheet: np.ndarray, title: str) -> np.ndarray:
+    if not title:
+        return sheet
+    image = _image(np.pad(sheet, ((_strip(title), 0), (0, 0), (0, 0)), constant_values=255))
+    ImageDraw.Draw(image).text((GUTTER, _strip(title) / 2), title, fill=MUTED, font=_type(), anchor="lm")
+    return np.asarray(image).reshape(image.height, image.width, -1)
+
+
+def _with_legend(sheet: np.ndarray, height: int, top: int) -> Image.Image:
+    font = _type()
     words = ("original", "reconstruction")
-    margin = 16 + max(round(type_.getlength(word)) for word in words)
-    sheet = np.pad(sheet, ((0, 0), (margin, 0), (0, 0)), constant_values=255)
-    image = Image.fromarray(sheet.squeeze(2) if sheet.shape[2] == 1 else sheet)
+    margin = 16 + max(round(font.getlength(word)) for word in words)
+    image = _image(np.pad(sheet, ((0, 0), (margin, 0), (0, 0)), constant_values=255))
     draw = ImageDraw.Draw(image)
     for word, middle in zip(words, (0.5, 1.5)):
-        place = (margin - 8, 3 * GUTTER + middle * height)
-        draw.text(place, word, fill=MUTED, font=type_, anchor="rm")
+        place = (margin - 8, top + 3 * GUTTER + middle * height)
+        draw.text(place, word, fill=MUTED, font=font, anchor="rm")
     return image
+
+
+def _image(sheet: np.ndarray) -> Image.Image:
+    return Image.fromarray(sheet.squeeze(2) if sheet.shape[2] == 1 else sheet)
 
 
 def _save(path: str | PathLike, picture: np.ndarray | Image.Image) -> None:
     if isinstance(picture, np.ndarray):
-        picture = Image.fromarray(picture.squeeze(2) if picture.shape[2] == 1 else picture)
+        picture = _image(picture)
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     picture.save(path, format="PNG", optimize=True)

@@ -96,3 +96,15 @@ def test_unequal_pairs_are_refused(tmp_path):
     images = np.zeros((3, 4, 4, 1))
     with pytest.raises(ValueError, match=r"originals' shape \(3, 4, 4, 1\)"):
         figures.reconstruction_grid(tmp_path / "a.png", images, images[:2], value_range=(0, 1))
+
+
+def test_a_title_is_a_line_above_that_moves_nothing_else(tmp_path, random, opened):
+    images = random.uniform(size=(6, 20, 20, 3))
+    pairs = images, images[::-1]
+    for draw, arrays in ((figures.image_grid, pairs[:1]), (figures.reconstruction_grid, pairs)):
+        draw(tmp_path / "plain.png", *arrays, value_range=(0, 1))
+        draw(tmp_path / "titled.png", *arrays, value_range=(0, 1), title="couae on celeba stand-in")
+        plain, titled = (opened(tmp_path / f"{name}.png") for name in ("plain", "titled"))
+        height = len(titled) - len(plain)
+        np.testing.assert_array_equal(titled[height:], plain)
+        assert (titled[:height] < 255).any()
