@@ -9,13 +9,15 @@ diagonal is absent from the arrays the kernel sees.
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from coulomb_jax.mmd.points import wide
 
 # Up to here the difference form is as fast as a matrix product, and it is exact. Measured on a
 # CPU core, value and gradient, n = 100 and n = 1,000: equal at d = 4, half as fast at d = 8.
 DIFFERENCE_DIMS = 4
+# Sets of so many points are compared by differences at any d.
+SMALL_SET = 128
 # Smaller blocks are faster folded than split once more (100 points, 2-d: 20 µs against 27 µs).
 SMALLEST_BLOCK = 64
 
@@ -23,16 +25,15 @@ SMALLEST_BLOCK = 64
 def squared_distances(x: Float[Array, "... n d"], y: Float[Array, "... m d"]) -> Float[Array, "... n m"]:
     """Squared Euclidean distances between the points of two sets: r²_ij = ‖x_i − y_j‖².
 
-    Up to four coordinates they are sums of squared differences: every r² is right to a few
-    units in the last place, wherever the points lie. Above, they are |x|² + |y|² − 2xy in one
-    matrix product, at full float32 precision on every device and with the common mean
-    subtracted first. With R² the mean of the squared distances of the points from that mean,
+    Up to four coordinates, and in small sets, they are sums of squared differences: every r² is
+    right to a few units in the last place, wherever the points lie. Else they are
+    |x|² + |y|² − 2xy in one matrix product, at full float32 precision on every device and with
+    the common mean c subtracted first. Its error,
 
         |error of r²_ij| ≤ (d + 6) · 2^-24 · (|x_i − c| + |y_j − c|)²,
 
-    in practice a few 1e-7 · R², whatever the offset of the data. Points much nearer to each
-    other than 1e-3 · R are therefore not resolved there: their distance is rounded to one
-    between 0 and that, never below 0.
+    is in practice a few 1e-7 of that square. Where some pair is so near that this could be more
+    than a thousandth of its r², all are computed from differences instead, which takes longer.
 
     Args:
         x: n points of d coordinates, floating; leading axes are batch axes shared with y.
@@ -43,8 +44,46 @@ def squared_distances(x: Float[Array, "... n d"], y: Float[Array, "... m d"]) ->
     """
     x, y = wide(x), wide(y)
     if x.shape[-1] <= DIFFERENCE_DIMS:
-        return _by_differences(x, y)
-    return _by_product(x, y)
+        return by_differences(x, y)
+    return _many_dims(x, y)
+
+
+def products(x: Float[Array, "... n d"], y: Float[Array, "... m d"]):
+    """Centred points, their squared norms in sum for every pair, and twice their products."""
+    # Distances do not depend on the centre, so its own gradient is left out: exactly zero.
+    centre = (jnp.mean(x, -2, keepdims=True) + jnp.mean(y, -2, keepdims=True)) / 2
+    centre = jax.lax.stop_gradient(centre)
+    x, y = x - centre, y - centre
+    norms = jnp.sum(x * x, -1)[..., :, None] + jnp.sum(y * y, -1)[..., None, :]
+    return x, y, norms, 2.0 * _product("...id,...jd->...ij", x, y)
+
+
+def some_are_near(norms: Float[Array, "... n m"], twice: Float[Array, "... n m"]) -> Bool[Array, ""]:
+    """Whether the difference of `products` leaves some pair fewer than three digits."""
+    near = 3.0 * float(jnp.finfo(twice.dtype).eps) ** 0.5
+    return jnp.any(norms - twice < near * norms)
+
+
+@jax.custom_jvp
+def _many_dims(x, y):
+    if x.shape[-2] * y.shape[-2] <= SMALL_SET * SMALL_SET:
+        return by_differences(x, y)
+    _, _, norms, twice = products(x, y)
+    return jax.lax.cond(
+        some_are_near(norms, twice),
+        lambda: by_differences(x, y),
+        lambda: jnp.maximum(norms - twice, 0.0),
+    )
+
+
+@_many_dims.defjvp
+def _(primals, tangents):
+    # Σ_k 2·(x_k − y_k)·(dx_k − dy_k) by products, whichever way the distances came about.
+    x, y, _, _ = products(*primals)
+    dx, dy = tangents
+    rows, columns = jnp.sum(x * dx, -1)[..., :, None], jnp.sum(y * dy, -1)[..., None, :]
+    across = _product("...id,...jd->...ij", x, dy) + _product("...id,...jd->...ij", dx, y)
+    return _many_dims(*primals), 2.0 * (rows + columns - across)
 
 
 def distinct_pairs(x: Float[Array, "n d"]) -> tuple[Float[Array, "..."], ...]:
@@ -93,25 +132,28 @@ def off_diagonal(square: Float[Array, "n n"]) -> Float[Array, "n n-1"]:
     return square.ravel()[1:].reshape(n - 1, n + 1)[:, :-1].reshape(n, n - 1)
 
 
-def _by_differences(x, y):
-    # The loop over coordinates is unrolled: XLA on CPU runs the same sum written as a
-    # reduction over an axis of length 2 twenty times slower.
-    r2 = 0.0
-    for k in range(x.shape[-1]):
-        difference = x[..., :, None, k] - y[..., None, :, k]
-        r2 = r2 + difference * difference
+def by_differences(x: Float[Array, "... n d"], y: Float[Array, "... m d"]) -> Float[Array, "... n m"]:
+    """Squared distances, coordinate by coordinate."""
+
+    def add(r2, coordinates):
+        of_x, of_y = coordinates
+        difference = of_x[..., :, None] - of_y[..., None, :]
+        return r2 + difference * difference, None
+
+    # The first few are unrolled: XLA on CPU runs the same sum written as a reduction over an axis
+    # of length 2 twenty times slower.
+    r2, dim = 0.0, x.shape[-1]
+    for k in range(min(dim, DIFFERENCE_DIMS)):
+        r2, _ = add(r2, (x[..., k], y[..., k]))
+    if dim > DIFFERENCE_DIMS:
+        rest = [jnp.moveaxis(points[..., DIFFERENCE_DIMS:], -1, 0) for points in (x, y)]
+        r2, _ = jax.lax.scan(add, r2, rest, unroll=8)
     return r2
 
 
-def _by_product(x, y):
-    # Distances do not depend on the centre, so its own gradient is left out: exactly zero.
-    centre = (jnp.mean(x, -2, keepdims=True) + jnp.mean(y, -2, keepdims=True)) / 2
-    centre = jax.lax.stop_gradient(centre)
-    x, y = x - centre, y - centre
+def _product(axes, a, b):
     # HIGHEST: the default is bfloat16 on a TPU and TF32 on a GPU, three digits.
-    product = jnp.einsum("...id,...jd->...ij", x, y, precision=jax.lax.Precision.HIGHEST)
-    x2, y2 = jnp.sum(x * x, -1), jnp.sum(y * y, -1)
-    return jnp.maximum(x2[..., :, None] + y2[..., None, :] - 2.0 * product, 0.0)
+    return jnp.einsum(axes, a, b, precision=jax.lax.Precision.HIGHEST)
 
 
 def _folded_triangle(blocks):

@@ -22,7 +22,14 @@ import numpy as np
 from jax.custom_derivatives import SymbolicZero
 from jaxtyping import Array, Float
 
-from coulomb_jax.mmd.pairwise import distinct_pairs, squared_distances
+from coulomb_jax.mmd.pairwise import (
+    DIFFERENCE_DIMS,
+    by_differences,
+    distinct_pairs,
+    products,
+    some_are_near,
+    squared_distances,
+)
 from coulomb_jax.mmd.points import zeros_for
 from coulomb_jax.mmd.radial import Kernel
 
@@ -196,7 +203,19 @@ def _added(slopes, changes, i, j):
 
 def _tile(function, parameters, x, y, wanted):
     """Return the sum over all pairs of two blocks, and its slopes."""
-    r2 = squared_distances(x, y)
+    if x.shape[1] <= DIFFERENCE_DIMS:
+        return _tile_at(squared_distances(x, y), function, parameters, x, y, wanted)
+    # All of a tile is in both branches: distances that a branch gave back would be stored and read again.
+    _, _, norms, twice = products(x, y)
+    return jax.lax.cond(
+        some_are_near(norms, twice),
+        lambda: _tile_at(by_differences(x, y), function, parameters, x, y, wanted),
+        lambda: _tile_at(jnp.maximum(norms - twice, 0.0), function, parameters, x, y, wanted),
+    )
+
+
+def _tile_at(r2, function, parameters, x, y, wanted):
+    """Return them from the squared distances."""
     if wanted[0]:
         values, pull = jax.vjp(function, parameters, r2)
     else:
