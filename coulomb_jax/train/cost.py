@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import jax
 import numpy as np
 import optax
-from jax.extend.core import ClosedJaxpr, Jaxpr
+from jax.extend.core import ClosedJaxpr, Jaxpr, Var
 
 from coulomb_jax.family import Family, Fit
 from coulomb_jax.train.rehearsal import one_round
@@ -123,8 +123,13 @@ def _with_prefix(number: float) -> str:
 
 
 def _jaxpr(jaxpr: Jaxpr) -> int:
-    """Multiply-adds of all the equations."""
-    return sum(_equation(equation) for equation in jaxpr.eqns)
+    """Multiply-adds of the equations whose results are used: a compiler leaves the others out."""
+    used, total = {v for v in jaxpr.outvars if isinstance(v, Var)}, 0
+    for equation in reversed(jaxpr.eqns):
+        if equation.effects or not used.isdisjoint(equation.outvars):
+            used.update(v for v in equation.invars if isinstance(v, Var))
+            total += _equation(equation)
+    return total
 
 
 def _equation(equation) -> int:

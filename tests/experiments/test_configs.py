@@ -144,4 +144,4 @@ def test_presets_that_need_no_faces_use_the_stand_in(name, preset):
     config = files.read(f"{name}:{preset}", "celeba")[1]
     assert config.data.source == "standin"
     assert config.arch.width <= 0.25
-    assert config.steps.to_dict() == dict.fromkeys(config.steps, 1500 if preset == "standin" else 10)
+    assert config.steps.to_dict() == dict.fromkeys(config.steps, 1500 if preset == "standin" else 30)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from coulomb_jax.nets import dcgan
+from coulomb_jax.nets import convolution
 from coulomb_jax.nets.architecture import Architecture
 from coulomb_jax.train import cost
 from coulomb_jax.train.rehearsal import one_round
@@ -39,29 +39,28 @@ def test_a_dense_net_forward_and_backward():
     forward = 2 * b * (7 * 5 + 5 * 3 + 3 * 2)
     assert cost.flops(loss, weights, ones(b, 7)) == forward
     # Backward: a gradient in every weight and in every input but the data.
-    assert cost.flops(jax.grad(loss), weights, ones(b, 7)) == 3 * forward - 2 * b * 7 * 5
+    assert cost.flops(jax.value_and_grad(loss), weights, ones(b, 7)) == 3 * forward - 2 * b * 7 * 5
 
 
-@pytest.mark.parametrize(("size", "kernel", "stride"), [(8, 5, 2), (8, 4, 2), (9, 3, 2), (8, 5, 1)])
+@pytest.mark.parametrize(("size", "kernel", "stride"), [(8, 5, 2), (8, 4, 2), (8, 3, 2), (8, 5, 1)])
 def test_a_convolution_both_its_gradients_and_its_transpose_cost_the_same(size, kernel, stride):
     b, i, o, small = 2, 3, 4, -(-size // stride)
     by_hand = 2 * b * i * o * meetings(size, kernel, stride) ** 2
     weight, large = ones(kernel, kernel, i, o), ones(b, size, size, i)
 
     def down(x, w):
-        return jnp.sum(dcgan._down(x, w, stride))
+        return jnp.sum(convolution.down(x, w, stride))
 
     assert cost.flops(down, large, weight) == by_hand
-    assert cost.flops(jax.grad(down, 1), large, weight) == 2 * by_hand
-    assert cost.flops(jax.grad(down, (0, 1)), large, weight) == 3 * by_hand
-    if size % stride == 0:
+    assert cost.flops(jax.value_and_grad(down, 1), large, weight) == 2 * by_hand
+    assert cost.flops(jax.value_and_grad(down, (0, 1)), large, weight) == 3 * by_hand
 
-        def up(x, w):
-            return jnp.sum(dcgan._up(x, w, stride))
+    def up(x, w):
+        return jnp.sum(convolution.up(x, w, stride, (size, size)))
 
-        codes = ones(b, small, small, o)
-        assert cost.flops(up, codes, weight) == by_hand
-        assert cost.flops(jax.grad(up, (0, 1)), codes, weight) == 3 * by_hand
+    codes = ones(b, small, small, o)
+    assert cost.flops(up, codes, weight) == by_hand
+    assert cost.flops(jax.value_and_grad(up, (0, 1)), codes, weight) == 3 * by_hand
 
 
 @pytest.mark.parametrize(
@@ -107,7 +106,7 @@ def test_loops_branches_recomputation_and_custom_derivatives_are_looked_into():
         return jax.lax.cond(x[0, 0] > 0, lambda x: x @ x @ x, lambda x: x @ x, x)
 
     def summed(function):
-        return jax.grad(lambda x: jnp.sum(function(x)))
+        return jax.value_and_grad(lambda x: jnp.sum(function(x)))
 
     assert cost.flops(jax.jit(lambda x: x @ x), x) == once
     assert cost.flops(looped, x) == 7 * once
