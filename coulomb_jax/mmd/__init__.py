@@ -21,6 +21,7 @@ from coulomb_jax.mmd.kernels import (
     wae_multiscale,
 )
 from coulomb_jax.mmd.normal_prior import mmd2_to_normal
+from coulomb_jax.mmd.radial import register
 from coulomb_jax.mmd.sharded import mmd2_sharded
 from coulomb_jax.mmd.sliced import sliced_energy
 from coulomb_jax.mmd.standard_error import mmd2_with_error
@@ -46,6 +47,7 @@ __all__ = [
     "mmd2_with_error",
     "plummer",
     "rational_quadratic",
+    "register",
     "samples_needed",
     "sliced_energy",
     "two_sample_test",

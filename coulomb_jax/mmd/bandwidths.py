@@ -73,7 +73,7 @@ def bandwidths(x: Float[Array, "n d"], y: Float[Array, "m d"], count: int = 10) 
         raise TypeError(f"bandwidths: count must be a whole number, got {count!r}; pass a Python int")
     if count < 1:
         raise ValueError(f"bandwidths: count must be at least 1, got {count}; ask for more")
-    low, high = _quantiles(_pooled(x, y), jnp.asarray([0.05, 0.95]))
+    low, high = _quantiles(_pooled(x, y), jnp.asarray([0.05, 0.95]), positive=True)
     low, high = jnp.log(jnp.maximum(low / 2, 2e-3 * high)), jnp.log(2 * high)
     steps = np.linspace(0.0, 1.0, count) if count > 1 else np.array([0.5])
     return jnp.exp(low + (high - low) * jnp.asarray(steps, high.dtype))
@@ -88,8 +88,10 @@ def _pooled(x, y):
 
 
 @compiled
-def _quantiles(pooled, shares):
+def _quantiles(pooled, shares, *, positive=False):
     r2 = jnp.concatenate([part.ravel() for part in distinct_pairs(pooled)])
+    if positive:
+        return jnp.nanquantile(jnp.where(r2 == 0.0, jnp.nan, jnp.sqrt(r2)), shares)
     return jnp.quantile(jnp.sqrt(r2), shares)
 
 

@@ -67,10 +67,11 @@ class Coulomb(Kernel):
             return factor * (jnp.log(self.unit) - 0.5 * jnp.log(u))
         if self.beta == -1.0:
             return -factor * jnp.sqrt(u) / self.unit
+        inverse = 1.0 / self.unit
         if self.log_factor == 0.0 and self.beta == 1.0:
-            return self.unit * jax.lax.rsqrt(u)
+            return jax.lax.rsqrt(u * inverse * inverse)
         if self.log_factor == 0.0 and self.beta == 2.0:
-            return self.unit * self.unit * reciprocal(u)
+            return reciprocal(u * inverse * inverse)
         # r^-62 alone is 0 in float32 at every distance of interest: only the ratio is formed.
         log_k = self.log_factor - self.beta * (0.5 * jnp.log(u) - jnp.log(self.unit))
         return jnp.exp(log_k) if self.beta > 0.0 else -jnp.exp(log_k)
@@ -202,6 +203,9 @@ def plummer(dim: int, epsilon: Scalar) -> Kernel:
         TypeError: a parameter is not a number, or dim is traced.
         ValueError: a parameter is out of range, or so small that forces overflow float32.
 
+    Warns:
+        UserWarning: every value is below 1e-30, next to nothing in float32.
+
     Source: [unterthiner2018].
 
     >>> from coulomb_jax.mmd import plummer
@@ -211,6 +215,12 @@ def plummer(dim: int, epsilon: Scalar) -> Kernel:
     dim = whole("plummer: dim", dim)
     epsilon = positive("plummer: epsilon", epsilon)
     _check_range("plummer", epsilon, 1.0, max(dim - 2, 0))
+    if not isinstance(epsilon, jax.core.Tracer) and (dim - 2) * math.log10(epsilon) > 30:
+        warnings.warn(
+            f"plummer: epsilon^(2 - dim), its largest value, is next to 0 in float32 at epsilon = "
+            f"{float(epsilon):g} and dim = {dim}; measure the points in units of epsilon",
+            stacklevel=2,
+        )
     return Plummer(dim, epsilon)
 
 

@@ -33,7 +33,7 @@ def mmd2(
     ============  ==========  ==================================================================
     "unbiased"    (n + m)²    all pairs i ≠ j of x, those of y, all pairs of one point each
     "biased"      (n + m)²    the same and the pairs i = j, at k(0)
-    "block"       (n + m)·B   the unbiased estimates of consecutive blocks of B points
+    "block"       m²·B/n      the unbiased estimates of blocks: B points of n, B·m/n of m >= n
     "linear"      n + m       the pairs (0, 1), (2, 3), ... of x, those of y, (i, i + 1) across
     ============  ==========  ==================================================================
 
@@ -53,8 +53,8 @@ def mmd2(
         estimator: one of the four above.
         block_size: for "unbiased" and "biased", most rows and columns of a tile (default: 2048
             on a CPU, 4096 elsewhere, small sets at once); it changes the value by rounding only.
-            For "block" it is B >= 2, by default the root of the smaller set's size; the points
-            that fill no block are left out.
+            For "block" it is B >= 2, by default the root of the smaller set's size n. There are
+            n // B blocks, among which both sets are divided; the points left over are left out.
 
     Returns:
         A scalar in float32 (float64 for float64 points), differentiable in x, y and the

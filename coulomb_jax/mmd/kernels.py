@@ -92,7 +92,8 @@ class InverseMultiquadratic(Bounded):
 
     def profile(self, r2: Float[Array, "..."]) -> Float[Array, "..."]:
         """Return the kernel at ``r2``."""
-        return self.c * reciprocal(self.c + r2)
+        # As a ratio: the slope of c/(c + r²) would square a 1/(c + r²) that may be out of range.
+        return reciprocal(1.0 + r2 * (1.0 / self.c))
 
 
 def inverse_multiquadratic(c: Scalar) -> Kernel:
@@ -126,7 +127,7 @@ class WaeMultiscale(Kernel):
     def profile(self, r2: Float[Array, "..."]) -> Float[Array, "..."]:
         """Return the kernel at ``r2``."""
         widths = [2.0 * self.dim * self.sigma2 * scale for scale in self.scales]
-        return functools.reduce(jnp.add, [c * reciprocal(c + r2) for c in widths])
+        return functools.reduce(jnp.add, [reciprocal(1.0 + r2 * (1.0 / c)) for c in widths])
 
     @property
     def bound(self) -> float:

@@ -76,13 +76,24 @@ def check_kernel(kernel, dim: int) -> None:
     """Refuse what is no kernel, and a kernel made for points of another dimension than ``dim``.
 
     Raises:
-        TypeError: ``kernel`` cannot be called.
-        ValueError: it was made for another dimension.
+        TypeError: ``kernel`` cannot be called, or its class is not registered.
+        ValueError: it was made for another dimension, or holds several kernels.
     """
     if not callable(kernel):
         raise TypeError(
             f"kernel must be a kernel such as gaussian(1.0), got {kernel!r}; "
             "call one of the constructors of coulomb_jax.mmd"
+        )
+    leaves = jax.tree.leaves(kernel)
+    for leaf in leaves:
+        if hasattr(leaf, "space_dim"):  # a kernel's leaves are its parameters, never kernels
+            raise TypeError(
+                f"a class of kernels must be registered, but {type(leaf).__name__} is not; decorate it "
+                "with coulomb_jax.mmd.register()"
+            )
+    if any(getattr(leaf, "ndim", 0) for leaf in leaves):
+        raise ValueError(
+            f"every parameter of a kernel must be one number, but {kernel!r} has arrays; jax.vmap over it"
         )
     made_for = getattr(kernel, "space_dim", None)
     if made_for is not None and made_for != dim:

@@ -13,6 +13,7 @@ Far out, where r = 0 is out of reach, Gauss rules around the point itself take o
 
 import contextlib
 import functools
+import math
 
 import jax
 import jax.numpy as jnp
@@ -77,7 +78,7 @@ def at_trace_time(*parameters):
 def _gaussian_pair(s, v):
     """φ(s − √v) + φ(s + √v), an entire function of v, φ the standard normal density."""
     rho = jnp.sqrt(v)
-    density = jnp.exp(-0.5 * (s - rho) ** 2) / np.sqrt(2.0 * np.pi)
+    density = jnp.exp(-0.5 * (s - rho) ** 2) / math.sqrt(2.0 * math.pi)
     return density * (1.0 + jnp.exp(-2.0 * s * rho))
 
 
@@ -85,7 +86,7 @@ def _gaussian_pair(s, v):
 def _(primals, tangents):
     (s, v), (_, dv) = primals, tangents  # s are constants: the nodes
     rho = jnp.sqrt(jnp.maximum(v, 1e-30))
-    density = jnp.exp(-0.5 * (s - rho) ** 2) / np.sqrt(2.0 * np.pi)
+    density = jnp.exp(-0.5 * (s - rho) ** 2) / math.sqrt(2.0 * math.pi)
     # −expm1(−2sρ)/ρ tends to 2s: written as a difference of two Gaussians it would be noise.
     odd = -jnp.expm1(-2.0 * s * rho) * (s / rho)
     slope = 0.5 * density * (odd - 1.0 - jnp.exp(-2.0 * s * rho))

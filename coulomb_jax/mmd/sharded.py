@@ -19,13 +19,15 @@ def mmd2_sharded(
 
     Every device keeps its rows of x and of y. Blocks of columns travel round a ring, one step at
     a time, and each unordered pair of points is evaluated on one device only: half a round is
-    enough within a set. The n x n matrix exists nowhere, and no device holds all points.
+    enough within a set. The n x n matrix exists nowhere; points that lie on the devices, row by
+    row, stay there.
 
     Args:
         x: n points of d coordinates; at least two a device, and best a multiple of the devices:
             the n mod devices points left over are held by all.
         y: m points of d coordinates, likewise.
-        kernel: for points of d coordinates.
+        kernel: for points of d coordinates. What is differentiated may be among its parameters, but
+            not closed over by a plain function.
         mesh: the devices, along one axis; all of them where None.
 
     Returns:
@@ -48,6 +50,8 @@ def mmd2_sharded(
     check_kernel(kernel, check_same_space(x=x, y=y))
     if mesh is None:
         mesh = Mesh(np.array(jax.devices()), "devices")
+    if not isinstance(mesh, Mesh):
+        raise TypeError(f"mesh must be a jax.sharding.Mesh, got {mesh!r}; leave it out for all devices")
     if len(mesh.axis_names) != 1:
         raise ValueError(
             f"mesh must have one axis, got {mesh.axis_names}; "
@@ -59,7 +63,8 @@ def mmd2_sharded(
             f"x and y must hold at least 2 points for each of {mesh.size} devices, got {fewest}; "
             "use mmd2, or a mesh of fewer devices"
         )
-    return _sharded(x, y, kernel, mesh=mesh)
+    # The axis of jax.make_mesh is explicit: jax would then ask for the sharding of every array.
+    return _sharded(x, y, kernel, mesh=Mesh(mesh.devices, mesh.axis_names))
 
 
 @compiled

@@ -97,8 +97,9 @@ def _mean_over_lines(directions, x, y):
 def _(primals, tangents):
     # Autodiff of a sort would keep its order for every line, and split points that coincide.
     value, slopes = _summed_up(*primals, True)
+    unknown = jnp.where(jnp.isnan(value), value, 0.0)  # slopes are counts, which no NaN reaches
     return value, sum(
-        jnp.vdot(slope, tangent, precision=jax.lax.Precision.HIGHEST)
+        jnp.vdot(slope + unknown, tangent, precision=jax.lax.Precision.HIGHEST)
         for slope, tangent in zip(slopes, tangents[1:])
     )
 

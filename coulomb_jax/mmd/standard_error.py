@@ -98,8 +98,8 @@ def _with_error(x, y, kernel):
 
     value = mean_xx + mean_yy - 2.0 * mean_xy
     variance = jnp.maximum(second + first, LEAST_SHARE * second)
-    positive = variance > 0.0  # not so where all points coincide, and sqrt has no slope at 0
-    return value, jnp.where(positive, jnp.sqrt(jnp.where(positive, variance, 1.0)), 0.0)
+    none = variance <= 0.0  # where all points coincide: sqrt has no slope at 0; a NaN stays one
+    return value, jnp.where(none, 0.0, jnp.sqrt(jnp.where(none, 1.0, variance)))
 
 
 def _within(x, kernel):

@@ -50,6 +50,8 @@ def sum_between(
         kernel: a function of squared distances.
         block_size: most points in a block; None chooses, and sums small sets at once.
     """
+    dtype = jnp.promote_types(x.dtype, y.dtype)
+    x, y = x.astype(dtype), y.astype(dtype)
     pairs = x.shape[0] * y.shape[0]
     if not pairs:  # an empty set has no mean to centre at
         return jnp.zeros((), x.dtype)

@@ -183,4 +183,7 @@ def _p_values(statistics):
 
     ranks = jax.vmap(ranks)(statistics, statistics - tie)
     least = jnp.min(ranks, 0)
-    return ranks[:, 0] / count, jnp.sum(least <= least[0]) / count
+    # NaN compares with nothing, and would pass for the least extreme statistic of all.
+    known = jnp.all(jnp.isfinite(statistics), 1)
+    alone = jnp.where(known, ranks[:, 0] / count, jnp.nan)
+    return alone, jnp.where(jnp.all(known), jnp.sum(least <= least[0]) / count, jnp.nan)
