@@ -142,7 +142,7 @@ def by_differences(x: Float[Array, "... n d"], y: Float[Array, "... m d"]) -> Fl
 
     # The first few are unrolled: XLA on CPU runs the same sum written as a reduction over an axis
     # of length 2 twenty times slower.
-    r2, dim = 0.0, x.shape[-1]
+    r2, dim = jnp.zeros((), x.dtype), x.shape[-1]
     for k in range(min(dim, DIFFERENCE_DIMS)):
         r2, _ = add(r2, (x[..., k], y[..., k]))
     if dim > DIFFERENCE_DIMS:

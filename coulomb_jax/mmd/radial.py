@@ -85,7 +85,21 @@ class Bounded(Kernel):
 
 @typing.dataclass_transform(frozen_default=True)
 def register(*, static: tuple[str, ...] = ()):
-    """Class decorator: a frozen dataclass whose fields, but the static ones, are pytree leaves."""
+    """Class decorator: a frozen dataclass whose fields, but the static ones, are pytree leaves.
+
+    Args:
+        static: names of the fields that fix the formula: hashable, never traced.
+
+    >>> import jax.numpy as jnp
+    >>> from coulomb_jax import mmd
+    >>> @mmd.register()
+    ... class Cauchy(mmd.Kernel):
+    ...     width: float
+    ...     def profile(self, r2):
+    ...         return 1.0 / (1.0 + r2 / self.width**2)
+    >>> mmd.mmd2(jnp.zeros((2, 1)), jnp.ones((2, 1)), Cauchy(1.0)).item()
+    1.0
+    """
 
     def decorate(cls):
         cls = dataclasses.dataclass(frozen=True, repr=False)(cls)

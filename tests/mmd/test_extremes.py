@@ -140,7 +140,7 @@ def test_a_kernel_of_ones_own_is_registered_or_refused():
 def test_several_kernels_in_one_are_refused():
     x, y = cloud(0, 11, 3), cloud(1, 11, 3)
     several = jax.vmap(mmd.gaussian)(jnp.linspace(0.1, 5.0, 11))
-    with pytest.raises(ValueError, match=r"one number, but gaussian\(<float32\[11\]>\) has arrays; jax\.vmap"):
+    with pytest.raises(ValueError, match=r"one number, but gaussian\(<float32\[11\]>\) has"):
         mmd.mmd2(x, y, several)
 
 
