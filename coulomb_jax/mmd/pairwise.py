@@ -148,7 +148,7 @@ def by_differences(x: Float[Array, "... n d"], y: Float[Array, "... m d"]) -> Fl
         r2, _ = add(r2, (x[..., k], y[..., k]))
     if dim > DIFFERENCE_DIMS:
         rest = [jnp.moveaxis(points[..., DIFFERENCE_DIMS:], -1, 0) for points in (x, y)]
-        r2, _ = jax.lax.scan(add, r2, rest, unroll=8)
+        r2, _ = jax.lax.scan(add, r2, rest, unroll=16)
     return r2
 
 
