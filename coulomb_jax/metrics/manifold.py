@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Num
+from jaxtyping import Array, Num
 
 from coulomb_jax.metrics import tiles
 from coulomb_jax.metrics.neighbours import nearest_neighbours
@@ -63,7 +63,7 @@ def manifold_scores(
     of_real = nearest_neighbours(real, real, most, same=True).distances
     of_generated = nearest_neighbours(generated, generated, k, same=True).distances
     by_generated, by_real = _inside(
-        generated, real, of_generated[:, [k - 1]] ** 2, of_real[:, [k - 1, k_density - 1]] ** 2
+        generated, real, of_generated[:, [k - 1]], of_real[:, [k - 1, k_density - 1]]
     )
     return ManifoldScores(
         precision=float(np.mean(by_generated[:, PRECISION] > 0)),
@@ -73,49 +73,48 @@ def manifold_scores(
     )
 
 
-def _inside(rows, columns, row_r2, column_r2):
+def _inside(rows, columns, row_radii, column_radii):
     """Count, for each row and for each column, the pairs inside the balls of one kind.
 
     Args:
       rows: n points.
       columns: m points.
-      row_r2: squared radii of a kinds of ball around each row, float64, [n a].
-      column_r2: of b kinds around each column, [m b].
+      row_radii: of a kinds of ball around each row, float64, [n a].
+      column_radii: of b kinds around each column, [m b].
 
     Returns:
       Counts [n b+a] and [m b+a], the balls of columns first.
     """
-    kinds = row_r2.shape[1] + column_r2.shape[1]
+    kinds = row_radii.shape[1] + column_radii.shape[1]
     by_row, by_column = (np.zeros((len(points), kinds), np.int64) for points in (rows, columns))
     centre = tiles.centre_of(columns)
-    points, others = rows.astype(np.float32, copy=False), columns.astype(np.float32, copy=False)
+    points, others = (side.astype(np.float32, copy=False) for side in (rows, columns))
     # What fills a block up is NaN, at no distance from anything.
     for start, block in tiles.row_blocks(points, np.nan):
-        radii = row_r2[start : start + len(block)].astype(np.float32)
+        radii = row_radii[start : start + len(block)].astype(np.float32)
         block, radii = tiles.spread(block), tiles.spread(tiles.filled(radii, len(block), np.nan))
         for first, other in tiles.column_blocks(others, np.nan):
-            other_radii = column_r2[first : first + len(other)].astype(np.float32)
+            other_radii = column_radii[first : first + len(other)].astype(np.float32)
             other_radii = tiles.filled(other_radii, len(other), np.nan)
-            along, down, doubtful, doubts = _counts(
-                block, other, centre, radii, other_radii
-            )
+            along, down, doubtful, doubts = _counts(block, other, centre, radii, other_radii)
             by_row[start : start + len(block)] += np.asarray(along)[: len(rows) - start]
             by_column[first : first + len(other)] += np.sum(down, 0)[: len(columns) - first]
             if np.sum(doubts):
                 i, j = np.nonzero(np.asarray(doubtful))
                 i, j = i + start, j + first
-                r2 = tiles.exact_squares(rows, columns, (i, j))[:, None]
-                in_ball = np.concatenate([r2 <= column_r2[j], r2 <= row_r2[i]], 1)
+                # The root as of the radii: a copy of the point on the surface is on the surface.
+                r = np.sqrt(tiles.exact_squares(rows, columns, (i, j)))[:, None]
+                in_ball = np.concatenate([r <= column_radii[j], r <= row_radii[i]], 1)
                 np.add.at(by_row, i, in_ball)
                 np.add.at(by_column, j, in_ball)
     return by_row, by_column
 
 
 @tiles.over_rows((SPREAD, WHOLE, WHOLE, SPREAD, WHOLE))
-def _counts(rows, columns, centre, row_r2, column_r2):
+def _counts(rows, columns, centre, row_radii, column_radii):
     """Counts by row and by column of the pairs that are clear, and the pairs that are not."""
     r2, error = tiles.tile(rows, columns, centre)
-    balls = [radii[None, :] for radii in column_r2.T] + [radii[:, None] for radii in row_r2.T]
+    balls = [radii[None, :] ** 2 for radii in column_radii.T] + [radii[:, None] ** 2 for radii in row_radii.T]
     doubtful = jnp.zeros(r2.shape, bool)
     for ball in balls:
         doubtful |= jnp.abs(r2 - ball) <= error

@@ -57,14 +57,14 @@ def nearest_neighbours(
 ) -> Neighbours:
     """The k nearest of the points to each query, in Euclidean distance over all numbers of a row.
 
-    Pixels or features: the arrays keep their dtype, and a block at a time becomes float32 on the
-    local devices. Memory beside the arrays does not grow with n·m. The distances are exact, in
+    Pixels or features: bytes stay bytes, and a block at a time becomes float32 on the local
+    devices. Memory beside the arrays does not grow with n·m. The distances are exact, in
     float64, for the points given; which points are given may differ from the true ones where more
     than k + 5 are equally far within float32 rounding, a few 1e-7 of (|x − c| + |y − c|)² in the
     squared distance, c the centre of the points.
 
     Args:
-      queries: n rows of any shape, floating or integer.
+      queries: n rows of any shape; uint8, or numbers that float32 holds.
       points: m rows of that shape, for example the training images as uint8. Scale both alike:
         distances are in the unit of the numbers as they are.
       k: neighbours of each, 1 to m; to m − 1 if `same`.

@@ -62,14 +62,18 @@ def precision_recall(
             f"real and {len(generated)} generated; leave some out"
         )
     if len(real) + len(generated) < CLUSTERS:
-        raise ValueError(f"{CLUSTERS} clusters need as many points, but both sets have {2 * len(real)}; add some")
+        raise ValueError(
+            f"{CLUSTERS} clusters need as many points, but both sets have {2 * len(real)}; add some"
+        )
     n = len(real)
     points = np.concatenate([real, generated]).astype(np.float32)
     points = jnp.asarray(points - tiles.centre_of(points))
     curves = []
     for run_key in jax.random.split(key, RUNS):
         labels = np.asarray(k_means(run_key, points, CLUSTERS).labels)
-        of_real, of_generated = (np.bincount(part, minlength=CLUSTERS) / n for part in (labels[:n], labels[n:]))
+        of_real, of_generated = (
+            np.bincount(part, minlength=CLUSTERS) / n for part in (labels[:n], labels[n:])
+        )
         curves.append(curve(of_real, of_generated))
     precisions, recalls = np.mean(curves, 0)
     return PrecisionRecall(

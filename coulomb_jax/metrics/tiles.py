@@ -26,7 +26,9 @@ SPREAD, WHOLE = PartitionSpec(AXIS), PartitionSpec()
 
 
 def rows_of(**sets: Num[Array, "n ..."]) -> list[np.ndarray]:
-    """The sets as matrices of one width, one row an example; views where numpy can make them.
+    """The sets as matrices of one width, one row an example, uint8 or float32.
+
+    Bytes stay bytes, and nothing is copied that is float32 already; float64 is rounded, as jax does.
 
     Raises:
       ValueError: a set without rows, rows of different shapes, or values that are not finite.
@@ -34,19 +36,26 @@ def rows_of(**sets: Num[Array, "n ..."]) -> list[np.ndarray]:
     arrays = {name: np.asarray(values) for name, values in sets.items()}
     shapes = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
     if any(array.ndim < 2 or 0 in array.shape for array in arrays.values()):
-        raise ValueError(f"each set must have rows of numbers, but the shapes are {shapes}; pass [n, d] or images")
+        raise ValueError(
+            f"each set must have rows of numbers, but the shapes are {shapes}; pass [n, d] or images"
+        )
     if len({array.shape[1:] for array in arrays.values()}) > 1:
-        raise ValueError(f"all rows must have one shape, but the shapes are {shapes}; bring them into one space")
-    matrices = [array.reshape(len(array), -1) for array in arrays.values()]
-    for name, matrix in zip(arrays, matrices):
-        if matrix.dtype.kind in "biu":
-            continue
-        step = max(1, EXACT_VALUES // matrix.shape[1])
-        parts = (matrix[start : start + step] for start in range(0, len(matrix), step))
-        wrong = sum(int(np.sum(~np.isfinite(np.asarray(part, np.float32)))) for part in parts)
-        if wrong:
-            raise ValueError(f"{name} must be finite in float32, but {wrong} values are not; drop those rows")
-    return matrices
+        raise ValueError(
+            f"all rows must have one shape, but the shapes are {shapes}; bring them into one space"
+        )
+    return [_matrix(name, array) for name, array in arrays.items()]
+
+
+def _matrix(name, array):
+    if array.dtype == np.uint8:
+        return array.reshape(len(array), -1)
+    with np.errstate(over="ignore"):
+        matrix = array.reshape(len(array), -1).astype(np.float32, copy=False)
+    # Row by row: a mask of all values would be a quarter of the set.
+    wrong = sum(int(np.sum(~np.isfinite(row))) for row in matrix)
+    if wrong:
+        raise ValueError(f"{name} must be finite in float32, but {wrong} values are not; drop those rows")
+    return matrix
 
 
 def centre_of(points: Num[np.ndarray, "m d"]) -> Float[np.ndarray, " d"]:
