@@ -48,7 +48,7 @@ def parse(dataset: str, arguments: list[str]) -> Command:
     Raises:
       ValueError: anything unknown, with the nearest valid names.
     """
-    spec, rest = _take(arguments, "config")
+    spec, rest = take(arguments, "config")
     if spec is None:
         raise ValueError(f"an experiment needs --config, one of {', '.join(files.names())}")
     name, config = files.read(spec, dataset)
@@ -57,22 +57,9 @@ def parse(dataset: str, arguments: list[str]) -> Command:
     flags.DEFINE_string("coordinator", None, "Of several processes.", flag_values=values)
     flags.DEFINE_integer("processes", None, "How many.", flag_values=values)
     flags.DEFINE_integer("process", None, "Which, from 0.", flag_values=values)
-    # The config's flag reads its overrides from sys.argv, and does so when it is defined.
-    command, sys.argv = sys.argv, [sys.argv[0], *rest]
-    try:
-        config_flags.DEFINE_config_dict("config", config, flag_values=values)
-        left = values(sys.argv)[1:]
-    except (KeyError, AttributeError) as error:
-        told = error.args[0].args[0] if isinstance(error.args[0], KeyError) else error.args[0]
-        raise ValueError(f"there is no such config key: {' '.join(told.split())}") from error
-    except (TypeError, flags.Error) as error:
-        raise ValueError(str(error)) from error
-    finally:
-        sys.argv = command
-    if left:
-        raise ValueError(f"an experiment takes flags only, not {' '.join(left)}")
+    config = read_flags(values, config, rest)
     workdir = Path(values.workdir or f"runs/{dataset}-{name}").expanduser()
-    return Command(values.config or config, workdir, (values.coordinator, values.processes, values.process))
+    return Command(config, workdir, (values.coordinator, values.processes, values.process))
 
 
 def usage(dataset: str) -> str:
@@ -89,7 +76,30 @@ def usage(dataset: str) -> str:
     )
 
 
-def _take(arguments: list[str], name: str) -> tuple[str | None, list[str]]:
+def read_flags(values: flags.FlagValues, config: ConfigDict, arguments: list[str]) -> ConfigDict:
+    """Reads flags into `values`, and gives the config with what `--config.key=value` says of it.
+
+    Raises:
+      ValueError: an unknown flag or key, a value of another type, or a word that is no flag.
+    """
+    # The config's flag reads its overrides from sys.argv, and does so when it is defined.
+    command, sys.argv = sys.argv, [sys.argv[0], *arguments]
+    try:
+        config_flags.DEFINE_config_dict("config", config, flag_values=values)
+        left = values(sys.argv)[1:]
+    except (KeyError, AttributeError) as error:
+        told = error.args[0].args[0] if isinstance(error.args[0], KeyError) else error.args[0]
+        raise ValueError(f"there is no such config key: {' '.join(told.split())}") from error
+    except (TypeError, flags.Error) as error:
+        raise ValueError(str(error)) from error
+    finally:
+        sys.argv = command
+    if left:
+        raise ValueError(f"a command takes flags only, not {' '.join(left)}")
+    return values.config or config
+
+
+def take(arguments: list[str], name: str) -> tuple[str | None, list[str]]:
     """Takes `--name=value` or `--name value` out of a command line."""
     rest, value, words = [], None, iter(arguments)
     for word in words:

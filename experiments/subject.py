@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import zlib
 from functools import cached_property
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from ml_collections import ConfigDict
 
 from coulomb_jax import mmd
 from coulomb_jax.data.source import Source
-from coulomb_jax.metrics import interpolation
+from coulomb_jax.metrics import frechet, interpolation
+from coulomb_jax.metrics.reconstruction import squared_errors
 from coulomb_jax.model import BLOCK, Model
 from coulomb_jax.naming import nearest
 from coulomb_jax.nets.pixels import to_units
-from experiments.features import FeatureStore
 
 KERNELS = ("coulomb", "energy", "wae_multiscale")
 """Kernels that need no more than the dimension: those that `eval.kernel` may name."""
+INTERPOLATIONS = ("linear", "norm_preserving", "spherical")
+"""Ways between two codes that `eval.interpolation` may name; [ghosh2020] takes the last."""
 
 # Folded into the seed, so that evaluation never meets a key of training, which splits the same seed.
 EVALUATION = 0x6E756D62
+HALF = np.array([0.5], np.float32)
 
 
 def kernel(name: str, dim: int):
@@ -45,24 +46,22 @@ class Subject:
       source: its data.
       options: `config.eval`.
       seed: of everything drawn; what is drawn for one purpose does not depend on the others.
-      features: of pictures, shared by the subjects of a run.
+      features: of pictures, a `FeatureStore`; None where nothing asks for them.
+      own: it draws as it was trained to, not by a sampler fitted to it since.
     """
 
-    def __init__(
-        self, model: Model, source: Source, options: ConfigDict, seed: int, features: FeatureStore | None = None
-    ):
+    def __init__(self, model: Model, source: Source, options, seed: int, features=None, *, own: bool = True):
         self.model, self.source, self.options, self.features = model, source, options, features
+        self.seed, self.own = seed, own
         self._key = jax.random.fold_in(jax.random.key(seed), EVALUATION)
 
     def key(self, purpose: str) -> jax.Array:
         """A key of its own for every purpose."""
         return jax.random.fold_in(self._key, zlib.crc32(purpose.encode()))
 
-    def with_model(self, model: Model) -> Subject:
-        """The same data and seed with another model."""
-        other = Subject(model, self.source, self.options, 0, self.features)
-        other._key = self._key
-        return other
+    def drawing(self, model: Model) -> Subject:
+        """The same model with another sampler: `model`."""
+        return Subject(model, self.source, self.options, self.seed, self.features, own=False)
 
     @cached_property
     def test(self) -> np.ndarray:
@@ -70,29 +69,29 @@ class Subject:
         return spread_out(self.source.test, self.options.samples)
 
     @cached_property
+    def test_codes(self) -> np.ndarray:
+        """Posterior means of `test`."""
+        return self.model.encode(self.test)
+
+    @cached_property
     def samples(self) -> np.ndarray:
         """`eval.samples` generated examples."""
-        return self._blocks(lambda z: self.model.decode(z), self._drawn("samples", self.options.samples))
+        return self._made(self.model.decode, self.model.draw(self.key("samples"), self.options.samples))
 
     @cached_property
     def reconstructions(self) -> np.ndarray:
         """`test`, encoded and decoded."""
-        return self._blocks(self.model.reconstruct, self.test)
+        return self._made(self.model.decode, self.test_codes)
 
     @cached_property
     def interpolations(self) -> np.ndarray:
         """As many midpoints between the codes of random pairs of test examples, by `eval.interpolation`."""
         z, n = self.test_codes, self.options.samples
-        rng = np.random.default_rng(np.asarray(jax.random.key_data(self.key("pairs"))))
-        first = rng.integers(0, len(z), n)
-        second = (first + rng.integers(1, len(z), n)) % len(z)
-        between = interpolation.between(self.options.interpolation)
-        return self._blocks(lambda a: self.model.decode(a), np.asarray(between(z[first], z[second], 0.5)))
-
-    @cached_property
-    def test_codes(self) -> np.ndarray:
-        """Posterior means of `test`."""
-        return self.model.encode(self.test)
+        keys = jax.random.split(self.key("pairs"))
+        first = np.asarray(jax.random.randint(keys[0], (n,), 0, len(z)))
+        second = (first + np.asarray(jax.random.randint(keys[1], (n,), 1, len(z)))) % len(z)
+        between = getattr(interpolation, self.options.interpolation)
+        return self._made(self.model.decode, np.asarray(between(z[first], z[second], HALF))[:, 0])
 
     def codes(self, n: int) -> np.ndarray:
         """Draws from the posteriors of `n` test examples."""
@@ -100,16 +99,34 @@ class Subject:
 
     def drawn(self, n: int) -> np.ndarray:
         """`n` codes from the model's prior or sampler."""
-        return self._drawn("prior", n)
+        return self.model.draw(self.key("prior"), n)
+
+    def errors(self, x: np.ndarray) -> np.ndarray:
+        """Squared reconstruction error of each example, summed over coordinates in the model's units."""
+        parts = [x[i : i + BLOCK] for i in range(0, len(x), BLOCK)]  # photographs are large as floats
+        return np.concatenate([squared_errors(self.units(p), self.model.reconstruct(p)) for p in parts])
 
     def units(self, x: np.ndarray) -> np.ndarray:
-        """Examples as float64, pixels in the model's range."""
-        return np.asarray(to_units(jnp.asarray(x), self.source.range), np.float64)
+        """Examples as the model sees them, pixels within its range, in float32."""
+        return np.asarray(to_units(jnp.asarray(x), self.source.range))
 
-    def _drawn(self, purpose: str, n: int) -> np.ndarray:
-        return self.model.draw(self.key(purpose), n)
+    def features_of(self, what: str) -> np.ndarray:
+        """Features of `samples`, `reconstructions`, `interpolations` or `test`, computed once."""
+        if what == "test":
+            return self.features.of_test(self)
+        if what not in self._features:
+            self._features[what] = self.features(getattr(self, what))
+        return self._features[what]
 
-    def _blocks(self, make, inputs: np.ndarray) -> np.ndarray:
+    def frechet(self, generated: np.ndarray) -> float:
+        """Frechet distance of features to those of test examples."""
+        return frechet.frechet_distance(frechet.statistics(generated), self.features.statistics(self))
+
+    @cached_property
+    def _features(self) -> dict[str, np.ndarray]:
+        return {}
+
+    def _made(self, make, inputs: np.ndarray) -> np.ndarray:
         parts = [stored(make(inputs[i : i + BLOCK]), self.source.range) for i in range(0, len(inputs), BLOCK)]
         return np.concatenate(parts)
 
@@ -125,8 +142,3 @@ def stored(x: np.ndarray, pixel_range: tuple[float, float] | None) -> np.ndarray
 def spread_out(x: np.ndarray, n: int) -> np.ndarray:
     """`n` examples at equal distances, all where there are fewer: a test set may be sorted."""
     return x[np.linspace(0, len(x) - 1, min(n, len(x))).round().astype(int)]
-
-
-def settings(options: ConfigDict, *names: str) -> dict[str, Any]:
-    """Some of the options, as a record of protocol."""
-    return {name: options[name] for name in names}

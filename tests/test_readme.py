@@ -9,6 +9,7 @@ import pytest
 
 from experiments import command, files, run
 from experiments.configs import couae
+from experiments.published import find
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -67,5 +68,5 @@ def test_numbers_of_the_grid_in_the_readme_are_the_ones_that_the_code_has():
     from coulomb_jax.data import grid
 
     assert f"{grid.entropy_bound():.3f}" in README
-    assert np.isclose(couae.get_config("grid").references.log_likelihood[0], -4.3)
+    assert find("grid", "couae", "prior", "log_likelihood")[0].value == -4.3
     assert "-4.3" in README

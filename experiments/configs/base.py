@@ -158,6 +158,18 @@ for _set in ("cifar10", "svhn"):
         "eval.codes": 100,
     }
 
+# What `experiments.evaluate` reads; no key of it changes what is trained.
+EVAL = {
+    "metrics": ("auto",),
+    "samples": 10_000,
+    "codes": 2_000,
+    "kernel": "wae_multiscale",
+    "interpolation": "spherical",
+    "features": "",
+    "weights": "",
+    "every": 0,
+}
+
 
 def get(setting: str, family: str, settings: Mapping[str, Mapping[str, Any]] | None = None) -> ConfigDict:
     """The config of a family on a data set, with every key that can be overridden.
@@ -186,7 +198,7 @@ def get(setting: str, family: str, settings: Mapping[str, Mapping[str, Any]] | N
     rest = {k: v for k, v in chosen.items() if k != "steps" and not k.startswith("optimizer.")}
     valid = flat(config.to_dict())
     for key in rest:
-        if key not in valid and not key.startswith("references."):
+        if key not in valid:
             raise ValueError(nearest("config key", key, valid))
     config.update_from_flattened_dict(rest)
     return config.lock()
@@ -226,8 +238,7 @@ def _every_key(dataset: str, family: str) -> ConfigDict:
             "sampler": {"name": "prior"},
             "optimizers": {move: dict(optimizer) for move in moves},
             "checkpoint": {"every": 10_000, "keep": 2},
-            "eval": {"samples": 10_000, "codes": 2_000, "kernel": "wae_multiscale"},
-            "references": {},
+            "eval": EVAL,
         }
     )
 
