@@ -79,7 +79,7 @@ def spherical(
     # Not the arccosine of the product, which in float32 knows small angles to 3e-4 only.
     angle = 2.0 * jnp.arctan2(_norm(of_a - of_b), _norm(of_a + of_b))
     sine = jnp.sin(angle)
-    curved = sine > PARALLEL
+    curved = (sine > PARALLEL) & (_norm(a) > 0) & (_norm(b) > 0)
     safe = jnp.where(curved, sine, 1.0)
     arc = (jnp.sin((1.0 - t) * angle) * a + jnp.sin(t * angle) * b) / safe
     return jnp.where(curved, arc, straight)

@@ -87,7 +87,8 @@ def _assigned(points, centres):
 def _lloyd(points, centres):
     def unfinished(state):
         _, _, inertia, before, iteration = state
-        return (before - inertia > TOLERANCE * before) & (iteration < ITERATIONS)
+        # Of the first there is nothing before to compare with: inf − inertia is no more than inf.
+        return (iteration == 0) | (before - inertia > TOLERANCE * before) & (iteration < ITERATIONS)
 
     def improve(state):
         centres, labels, inertia, _, iteration = state
