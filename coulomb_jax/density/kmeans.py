@@ -44,9 +44,7 @@ def seed(key: jax.Array, z: Float[Array, "n d"], clusters: int) -> Float[Array, 
         upto = jnp.cumsum(nearest)
         drawn = jnp.searchsorted(upto, jax.random.uniform(key, (trials,)) * upto[-1], side="right")
         candidates = z[jnp.minimum(drawn, len(z) - 1)]
-        closer = jax.lax.map(
-            lambda c: jnp.minimum(nearest, jnp.sum((z - c[None]) ** 2, axis=1)), candidates
-        )
+        closer = jax.lax.map(lambda c: jnp.minimum(nearest, jnp.sum((z - c[None]) ** 2, axis=1)), candidates)
         best = jnp.argmin(jnp.sum(closer, axis=1))
         return closer[best], candidates[best]
 

@@ -87,7 +87,9 @@ def check(components: int, *, starts: int = 1, iterations: int = 1, floor: float
         raise ValueError(f"the floor of a mixture's covariances is positive, not {floor}; raise it")
 
 
-def start(key: jax.Array, z: Float[Array, "n d"], components: int, *, floor: float = 1e-6) -> dict[str, Array]:
+def start(
+    key: jax.Array, z: Float[Array, "n d"], components: int, *, floor: float = 1e-6
+) -> dict[str, Array]:
     """The mixture of the clusters of k-means, each with its share, mean and covariance."""
     scaled, shift, scale = _standardised(z)
     centres = kmeans.improve(scaled, kmeans.seed(key, scaled, components))
