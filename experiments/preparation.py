@@ -92,7 +92,7 @@ def _build(config: ConfigDict, workdir: str | Path) -> Run:
     }
     description = saved.describe(arch, plain["family"], plain["sampler"], repetitions=config.repetitions)
     _, family = saved.build(description)
-    description["steps"] = length(family, plain["steps"])
+    description |= {"steps": length(family, plain["steps"]), "examples": len(source.train)}
     check_evaluation(config, source)
     dispatch = config.dispatch or steps_a_call(config.arch.name != "mlp", devices[0].platform)
     run = Run(

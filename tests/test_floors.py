@@ -31,8 +31,8 @@ FLOORS = {
         NUMERIC | {"optax", "orbax", "tensorboardX", "tqdm", "grain"},
     ),
     "exported.py": ({"version"}, NUMERIC | {"jaxlib"}),
-    "model.py": ({"nets", "family", "exported"}, NUMERIC),
-    "saved.py": ({"train", "model", "families", "samplers", "nets", "family"}, NUMERIC),
+    "model.py": ({"nets", "family", "exported", "samplers"}, NUMERIC),
+    "saved.py": ({"train", "model", "families", "samplers", "nets", "family", "naming"}, NUMERIC),
     "__init__.py": ({"model", "saved", "version"}, set()),
 }
 

@@ -117,7 +117,7 @@ def train(
     first, keys = pairs[:, 0], pairs[:, 1]
     if not repeated:
         first, keys = first[0], keys[0]
-    fresh = partial(init, family, optimizers)
+    fresh = partial(init, family, optimizers, examples=data.shape[own_data])
     state = jax.jit(jax.vmap(fresh) if repeated else fresh)(first)
     if checkpoints is not None and checkpoints.latest() is not None:
         state = checkpoints.restore(checkpoints.latest(), state)
