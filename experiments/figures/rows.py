@@ -135,7 +135,7 @@ def neighbour_grid(
     together = np.concatenate([np.asarray(queries)[:, None], neighbours], axis=1)
     pictures = tiles(together, value_range, "queries and neighbours")
     k, n, height, width = pictures.shape[:4]
-    below = [[number(value) for value in row] for row in distances]
+    below = _aligned(distances)
     across = max(width + GUTTER, extent(sum(below, [])) + 2 * GUTTER)
     first = max(width + GAP, extent(["generated"]) + GAP)
     down = height + LINE + 2 * GUTTER
@@ -159,3 +159,12 @@ def neighbour_grid(
 
 def _signed(step: float) -> str:
     return "+" + number(step) if step > 0 else number(step)
+
+
+def _aligned(distances: np.ndarray) -> list[list[str]]:
+    """Three digits of the greatest, and as many decimals for all, so that they can be compared."""
+    most = distances.max()
+    if not 1e-2 <= most < 1e4:
+        return [[number(value) for value in row] for row in distances]
+    decimals = max(0, 2 - math.floor(math.log10(most)))
+    return [[f"{value:.{decimals}f}" for value in row] for row in distances]

@@ -12,6 +12,7 @@ from jaxtyping import Float, Real
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from PIL import Image, ImageFont
 
 # Blue and vermilion of the Okabe-Ito palette, which every kind of colour vision tells apart.
@@ -57,6 +58,11 @@ class Page:
         """Words whose baseline starts here."""
         look = {"color": INK, "fontsize": 10, "va": "baseline", "parse_math": False} | look
         self.figure.text(left / self.width, bottom / self.height, words, **look)
+
+    def line(self, left: float, right: float, height: float, **look) -> None:
+        """A level line, its marker in the middle."""
+        x, y = np.array([left, (left + right) / 2, right]) / self.width, np.full(3, height / self.height)
+        self.figure.add_artist(Line2D(x, y, markevery=[1], **look))
 
     def save(self, path: str | PathLike) -> None:
         """Writes the PNG file, and the folder it lies in where that is missing."""
