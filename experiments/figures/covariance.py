@@ -19,12 +19,14 @@ from experiments.figures.style import (
     RULE,
     VERMILION,
     Page,
+    across,
     headroom,
     label,
     number,
 )
 
-SIGNS = LinearSegmentedColormap.from_list("signs", [BLUE, PAPER, VERMILION]).with_extremes(bad=RULE)
+GREY = "#b4b9c2"
+SIGNS = LinearSegmentedColormap.from_list("signs", [BLUE, PAPER, VERMILION]).with_extremes(bad=GREY)
 SIDE, BARS = 3.5, 0.75  # of the maps, and the height of the bars above them, in inches
 COLUMN = 5.15  # from one map to the next
 
@@ -67,10 +69,12 @@ def latent_covariance(
     strengths = np.nansum(np.abs(correlation), axis=1) / (active.sum() - 1)
     nac = strengths[active].mean()
 
-    page = Page(MARGIN + COLUMN + SIDE + 1.0, SIDE + BARS + 1.25 + headroom(title))
+    width = max(MARGIN + COLUMN + SIDE + 1.0, across(title))
+    page = Page(width, SIDE + BARS + 1.25 + headroom(title))
     page.heading(title)
-    _column(page, MARGIN, apart, variances, "covariance", "variance")
-    axes = _column(page, MARGIN + COLUMN, correlation, strengths, "correlation", "mean |corr.|")
+    _column(page, MARGIN, apart, variances, "covariance · bars: variance", 0.1 * variances.max())
+    told = "correlation · bars: mean |correlation|" + ("" if active.all() else " · grey: not active")
+    axes = _column(page, MARGIN + COLUMN, correlation, strengths, told, 0.1)
     axes.axhline(nac, color=INK, linewidth=0.9)
     words = f"NAC, mean |correlation| between {active.sum()} of {len(active)} dimensions: {number(nac)}"
     if samples is not None:
@@ -98,15 +102,17 @@ def _checked(covariance: np.ndarray) -> np.ndarray:
     return covariance
 
 
-def _column(page: Page, left: float, values: np.ndarray, bars: np.ndarray, name: str, above: str) -> Axes:
+def _column(page: Page, left: float, values: np.ndarray, bars: np.ndarray, name: str, least: float) -> Axes:
     """A map with its colour bar at the right, and above it bars, whose panel is returned."""
     d = len(bars)
-    limit = _limit(np.nanmax(np.abs(values)))
+    limit = _limit(np.nanmax(np.abs(values)), least)
     axes = page.panel(left, 0.85, SIDE, SIDE)
     edge = (0.5, d + 0.5)
-    axes.imshow(values, cmap=SIGNS, vmin=-limit, vmax=limit, extent=(*edge, *edge[::-1]), interpolation="nearest")
+    axes.imshow(
+        values, cmap=SIGNS, vmin=-limit, vmax=limit, extent=(*edge, *edge[::-1]), interpolation="nearest"
+    )
     for ticks in (axes.xaxis, axes.yaxis):
-        ticks.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
+        ticks.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10], integer=True))
     label(axes, "dimension")
     for side in axes.spines.values():
         side.set_visible(True)
@@ -120,16 +126,16 @@ def _column(page: Page, left: float, values: np.ndarray, bars: np.ndarray, name:
 
     top = page.panel(left, 0.85 + SIDE + 0.08, SIDE, BARS)
     top.bar(np.arange(1, d + 1), bars, width=0.8 if d <= 64 else 1.0, color=MUTED, linewidth=0)
-    top.set(xlim=edge, ylim=(0, 1.12 * bars.max()))
+    top.set(xlim=edge, ylim=(0, 1.12 * bars.max() or 1))
     top.tick_params(bottom=False, labelbottom=False)
-    top.yaxis.set_major_locator(MaxNLocator(2))
+    top.yaxis.set_major_locator(MaxNLocator(2, steps=[1, 2, 5, 10]))
     top.yaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))
-    label(top, None, None, f"{name} · bars: {above}")
+    label(top, None, None, name)
     return top
 
 
-def _limit(largest: float) -> float:
-    """The least of 0.1, 0.2, 0.5, 1, 2, 5, ... that is not below the largest value."""
-    decade = 10.0 ** np.arange(-1, 300)
-    ladder = np.sort(np.concatenate([decade, 2 * decade, 5 * decade]))
-    return ladder[np.searchsorted(ladder, largest * (1 - 1e-9))]
+def _limit(largest: float, least: float) -> float:
+    """The smallest of ..., 0.1, 0.2, 0.5, 1, 2, ... not below either, so that noise alone stays pale."""
+    decades = 10.0 ** np.arange(-300, 300)
+    ladder = np.sort(np.concatenate([decades, 2 * decades, 5 * decades]))
+    return ladder[np.searchsorted(ladder, max(largest, least) * (1 - 1e-9))]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 
-from experiments.figures.style import INK, MUTED, Page, breadth
+from experiments.figures.style import MUTED, Page, breadth
 
 SIZE = 9  # points
 LINE = 0.19  # inches from one line of words to the next
@@ -18,9 +18,11 @@ class Key:
     """The key's width and height in inches are known before the page is."""
 
     def __init__(self, heads: Sequence[str], rows: Sequence[tuple[str, dict, Sequence[str]]]):
-        """A row is a name, the look of its line, and a word for each head."""
+        """A row is a name, the look of its line, and a word for each head; heads may hold mathtext."""
         self.heads = heads
-        self.rows = [("\n".join(textwrap.wrap(name, LONGEST)) or name, look, cells) for name, look, cells in rows]
+        self.rows = [
+            ("\n".join(textwrap.wrap(name, LONGEST)) or name, look, cells) for name, look, cells in rows
+        ]
         columns = zip(heads, *[cells for _, _, cells in self.rows])
         self.columns = [max(breadth(word, SIZE) for word in column) + GAP for column in columns]
         self.names = max(breadth(name, SIZE) for name, _, _ in self.rows)
@@ -33,21 +35,25 @@ class Key:
         for width in self.columns:
             right += width
             rights.append(right)
-        down = top - LINE * _lines(self.heads)
-        look = {"fontsize": SIZE, "va": "bottom", "linespacing": 1.2}
+        depth = LINE * _lines(self.heads)
         for right, head in zip(rights, self.heads):
-            page.text(right, down, head, ha="right", color=MUTED, **look)
-        down -= 0.3 * LINE
+            _lower(page, right, top - depth, head, ha="right", color=MUTED, parse_math=True)
+        down = top - depth - 0.3 * LINE
         for name, line, cells in self.rows:
             height = 1.25 * LINE * _lines([name])
-            down -= height
-            middle = down + height / 2
+            middle = down - height / 2
             page.line(left, left + SAMPLE - 0.12, middle, **line)
-            look = {"fontsize": SIZE, "va": "center", "color": INK, "linespacing": 1.2}
-            page.text(left + SAMPLE, middle, name, **look)
+            _lower(page, left + SAMPLE, middle - LINE * _lines([name]) / 2, name)
             for right, word in zip(rights, cells):
-                page.text(right, middle, word, ha="right", **look)
+                _lower(page, right, middle - LINE / 2, word, ha="right")
+            down -= height
 
 
 def _lines(words: Sequence[str]) -> int:
     return max((1 + word.count("\n") for word in words), default=0)
+
+
+def _lower(page: Page, left: float, bottom: float, words: str, **look) -> None:
+    """Lines of words above this height, on baselines that do not depend on their letters."""
+    for i, line in enumerate(reversed(words.split("\n"))):
+        page.text(left, bottom + 0.05 + i * LINE, line, **({"fontsize": SIZE} | look))

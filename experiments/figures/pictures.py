@@ -149,7 +149,9 @@ def _titled(sheet: np.ndarray, title: str) -> np.ndarray:
         return sheet
     missing = max(0, math.ceil(typeface(TYPE).getlength(title)) + 2 * GUTTER - sheet.shape[1])
     image = _image(np.pad(sheet, ((_strip(title), 0), (0, missing), (0, 0)), constant_values=255))
-    ImageDraw.Draw(image).text((GUTTER, _strip(title) / 2), title, fill=MUTED, font=typeface(TYPE), anchor="lm")
+    ImageDraw.Draw(image).text(
+        (GUTTER, _strip(title) / 2), title, fill=MUTED, font=typeface(TYPE), anchor="lm"
+    )
     return np.asarray(image).reshape(image.height, image.width, -1)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from os import PathLike
 
@@ -18,6 +19,8 @@ from experiments.figures.style import (
     RULE,
     VERMILION,
     Page,
+    across,
+    breadth,
     headroom,
     label,
     number,
@@ -58,23 +61,25 @@ def value_against_size(
     rows = []
     for (name, (sizes, means, sds)), look in zip(drawn.items(), looks):
         least = np.argmin(means)
-        spread = f" ± {sds[least]:.2g}" if sds[least] > 0 else ""
-        rows.append((name, look | {"markersize": 5}, (number(means[least]) + spread, f"{sizes[least]:g}")))
-    key = Key(("lowest", f"at {xlabel}" if len(xlabel) < 12 else "at"), rows)
+        rows.append((name, look | {"markersize": 5}, (_told(means[least], sds[least]), f"{sizes[least]:g}")))
+    key = Key(("lowest", f"at {xlabel}"), rows)
     height = max(HEIGHT, key.height)
-    page = Page(MARGIN + WIDTH + 0.4 + key.width + 0.2, height + 1.05 + headroom(title))
+    left = _room(drawn)
+    page = Page(max(left + WIDTH + 0.4 + key.width + 0.2, across(title)), height + 1.05 + headroom(title))
     page.heading(title)
-    axes = page.panel(MARGIN, 0.95 + height - HEIGHT, WIDTH, HEIGHT)
+    axes = page.panel(left, 0.95 + height - HEIGHT, WIDTH, HEIGHT)
     for (sizes, means, sds), look in zip(drawn.values(), looks):
         _curve(axes, sizes, means, sds, look)
     _axes(axes, list(drawn.values()))
     label(axes, xlabel, ylabel)
-    key.draw(page, MARGIN + WIDTH + 0.4, 0.95 + height)
-    words = "bars: ± standard deviation · ring: the lowest mean"
+    key.draw(page, left + WIDTH + 0.4, 0.95 + height)
+    bars = any(sds.any() for _, _, sds in drawn.values())
+    words = ("bars: ± standard deviation · " if bars else "") + "ring: the lowest mean"
     page.text(MARGIN, 0.14, words, color=MUTED, fontsize=9)
     lost = sum(np.size(curves[name][0]) - len(drawn[name][0]) for name in curves)
     if lost:
-        page.text(page.width - 0.2, 0.14, f"{lost:,} not finite", ha="right", color=VERMILION, fontsize=9)
+        words = f"{lost:,} means are not finite and not drawn"
+        page.text(page.width - 0.2, 0.14, words, ha="right", color=VERMILION, fontsize=9)
     page.save(path)
 
 
@@ -94,6 +99,21 @@ def _sorted(name: str, *curve: np.ndarray) -> list[np.ndarray]:
     sds = np.where(np.isfinite(sds), sds, 0.0)
     order = np.argsort(sizes, kind="stable")
     return [values[order][finite[order]] for values in (sizes, means, sds)]
+
+
+def _told(mean: float, sd: float) -> str:
+    """The deviation with two digits, the mean with as many decimals."""
+    if not 1e-5 < sd < 1e5:
+        return number(mean)
+    decimals = max(0, 1 - math.floor(math.log10(sd)))
+    return f"{mean:.{decimals}f} ± {sd:.{decimals}f}".replace("-", "−")
+
+
+def _room(drawn: dict[str, list[np.ndarray]]) -> float:
+    """Inches left of the panel, for the values' names and what they are."""
+    ends = [value for _, means, sds in drawn.values() for value in (*(means - sds), *(means + sds))]
+    ticks = MaxNLocator(6, steps=[1, 2, 5, 10]).tick_values(min(ends), max(ends))
+    return max(MARGIN, 0.42 + max(breadth(number(value, 4), 9) for value in ticks))
 
 
 def _curve(axes: Axes, sizes: np.ndarray, means: np.ndarray, sds: np.ndarray, look: dict) -> None:

@@ -79,6 +79,11 @@ def headroom(title: str | None) -> float:
     return 0.5 if title else 0.12
 
 
+def across(title: str | None) -> float:
+    """Inches that a page must have for the figure's title."""
+    return 2 * MARGIN + 1.2 * breadth(title, 13) if title else 0.0  # bold type is that much wider
+
+
 def label(axes: Axes, x: str | None = None, y: str | None = None, title: str | None = None) -> None:
     """What the axes mean, and the panel's name above its left edge."""
     if x:
