@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator
 
 from experiments.figures.key import Key
-from experiments.figures.style import MARGIN, MUTED, RULE, VERMILION, Page, across, headroom, label, stroke
+from experiments.figures.style import MARGIN, MUTED, RULE, Page, across, headroom, label, stroke
 
 SIDE = 3.6  # of the panel, in inches
 
@@ -47,18 +47,15 @@ def precision_recall_curves(
     key = Key(("$F_8$\nrecall", "$F_{1/8}$\nprecision"), rows)
     height = max(SIDE, key.height)
     lost = sum(np.size(curves[name][0]) - len(drawn[name][0]) for name in curves)
-    bottom = 0.85 if lost else 0.6
+    note = f"points that are not finite, not drawn: {lost:,}" if lost else ""
     width = max(MARGIN + SIDE + 0.35 + key.width + 0.25, across(title))
-    page = Page(width, height + bottom + 0.1 + headroom(title))
+    page = Page(width, height + 0.7 + headroom(title), note)
     page.heading(title)
-    axes = page.panel(MARGIN, bottom + height - SIDE, SIDE, SIDE)
+    axes = page.panel(MARGIN, 0.6 + height - SIDE, SIDE, SIDE)
     for (precision, recall), (_, look, _) in zip(drawn.values(), rows):
         axes.plot(recall, precision, **look, clip_on=False, solid_joinstyle="round")
     _square(axes)
-    key.draw(page, MARGIN + SIDE + 0.35, bottom + height)
-    if lost:
-        words = f"{lost:,} points are not finite and not drawn"
-        page.text(MARGIN, 0.14, words, color=VERMILION, fontsize=9)
+    key.draw(page, MARGIN + SIDE + 0.35, 0.6 + height)
     page.save(path)
 
 

@@ -136,7 +136,7 @@ def neighbour_grid(
     pictures = tiles(together, value_range, "queries and neighbours")
     k, n, height, width = pictures.shape[:4]
     below = _aligned(distances)
-    across = max(width + GUTTER, extent(sum(below, [])) + 2 * GUTTER)
+    across = max(width + GUTTER, extent([words for row in below for words in row]) + 2 * GUTTER)
     first = max(width + GAP, extent(["generated"]) + GAP)
     down = height + LINE + 2 * GUTTER
     blocks = math.ceil(k / TALLEST)

@@ -17,7 +17,6 @@ from experiments.figures.style import (
     MARGIN,
     MUTED,
     RULE,
-    VERMILION,
     Page,
     across,
     breadth,
@@ -64,8 +63,11 @@ def value_against_size(
         rows.append((name, look | {"markersize": 5}, (_told(means[least], sds[least]), f"{sizes[least]:g}")))
     key = Key(("lowest", f"at {xlabel}"), rows)
     height = max(HEIGHT, key.height)
+    lost = sum(np.size(curves[name][0]) - len(drawn[name][0]) for name in curves)
+    note = f"means that are not finite, not drawn: {lost:,}" if lost else ""
     left = _room(drawn)
-    page = Page(max(left + WIDTH + 0.4 + key.width + 0.2, across(title)), height + 1.05 + headroom(title))
+    width = max(left + WIDTH + 0.4 + key.width + 0.2, across(title))
+    page = Page(width, height + 1.05 + headroom(title), note)
     page.heading(title)
     axes = page.panel(left, 0.95 + height - HEIGHT, WIDTH, HEIGHT)
     for (sizes, means, sds), look in zip(drawn.values(), looks):
@@ -76,10 +78,6 @@ def value_against_size(
     bars = any(sds.any() for _, _, sds in drawn.values())
     words = ("bars: ± standard deviation · " if bars else "") + "ring: the lowest mean"
     page.text(MARGIN, 0.14, words, color=MUTED, fontsize=9)
-    lost = sum(np.size(curves[name][0]) - len(drawn[name][0]) for name in curves)
-    if lost:
-        words = f"{lost:,} means are not finite and not drawn"
-        page.text(page.width - 0.2, 0.14, words, ha="right", color=VERMILION, fontsize=9)
     page.save(path)
 
 

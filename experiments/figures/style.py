@@ -27,19 +27,23 @@ LEGEND = {"frameon": False, "fontsize": 9, "labelcolor": INK, "handlelength": 1.
 
 
 class Page:
-    """A white sheet; everything is placed in inches from its lower left corner.
+    """A white sheet; everything is placed in inches from its lower left corner, above a foot for a note.
 
     It is a Figure of its own with its own canvas: pyplot, whose current figure is shared by all
     threads, is never asked.
     """
 
-    def __init__(self, width: float, height: float):
-        self.width, self.height = width, height
-        self.figure = Figure(figsize=(width, height), dpi=DOTS_PER_INCH, facecolor=PAPER)
+    def __init__(self, width: float, height: float, note: str = ""):
+        self.foot = 0.22 if note else 0.0
+        self.width, self.height = width, height + self.foot
+        self.figure = Figure(figsize=(self.width, self.height), dpi=DOTS_PER_INCH, facecolor=PAPER)
         FigureCanvasAgg(self.figure)
+        if note:
+            self.text(MARGIN, 0.14 - self.foot, note, color=VERMILION, fontsize=9)
 
     def panel(self, left: float, bottom: float, width: float, height: float) -> Axes:
         """Axes with an open frame and quiet ticks."""
+        bottom += self.foot
         box = (left / self.width, bottom / self.height, width / self.width, height / self.height)
         axes = self.figure.add_axes(box)
         axes.tick_params(color=RULE, labelcolor=MUTED, labelsize=9, length=3, width=0.8, pad=3)
@@ -52,16 +56,19 @@ class Page:
     def heading(self, title: str | None) -> None:
         """The figure's name, in the room at the top that `headroom` left for it."""
         if title:
-            self.text(MARGIN, self.height - 0.34, title, fontsize=13, weight="bold")
+            self.text(MARGIN, self.height - self.foot - 0.34, title, fontsize=13, weight="bold")
 
     def text(self, left: float, bottom: float, words: str, **look) -> None:
         """Words whose baseline starts here."""
         look = {"color": INK, "fontsize": 10, "va": "baseline", "parse_math": False} | look
-        self.figure.text(left / self.width, bottom / self.height, words, **look)
+        self.figure.text(left / self.width, (bottom + self.foot) / self.height, words, **look)
 
     def line(self, left: float, right: float, height: float, **look) -> None:
         """A level line, its marker in the middle."""
-        x, y = np.array([left, (left + right) / 2, right]) / self.width, np.full(3, height / self.height)
+        x, y = (
+            np.array([left, (left + right) / 2, right]) / self.width,
+            np.full(3, (height + self.foot) / self.height),
+        )
         self.figure.add_artist(Line2D(x, y, markevery=[1], **look))
 
     def save(self, path: str | PathLike) -> None:
