@@ -19,7 +19,6 @@ from experiments.figures.style import (
     RULE,
     VERMILION,
     Page,
-    across,
     headroom,
     label,
     number,
@@ -69,8 +68,7 @@ def latent_covariance(
     strengths = np.nansum(np.abs(correlation), axis=1) / (active.sum() - 1)
     nac = strengths[active].mean()
 
-    width = max(MARGIN + COLUMN + SIDE + 1.0, across(title))
-    page = Page(width, SIDE + BARS + 1.25 + headroom(title))
+    page = Page(MARGIN + COLUMN + SIDE + 1.0, SIDE + BARS + 1.25 + headroom(title))
     page.heading(title)
     _column(page, MARGIN, apart, variances, "covariance · bars: variance", 0.1 * variances.max())
     told = "correlation · bars: mean |correlation|" + ("" if active.all() else " · grey: not active")

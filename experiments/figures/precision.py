@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator
 
 from experiments.figures.key import Key
-from experiments.figures.style import MARGIN, MUTED, RULE, Page, across, headroom, label, stroke
+from experiments.figures.style import MARGIN, MUTED, RULE, Page, headroom, label, stroke
 
 SIDE = 3.6  # of the panel, in inches
 
@@ -48,7 +48,7 @@ def precision_recall_curves(
     height = max(SIDE, key.height)
     lost = sum(np.size(curves[name][0]) - len(drawn[name][0]) for name in curves)
     note = f"points that are not finite, not drawn: {lost:,}" if lost else ""
-    width = max(MARGIN + SIDE + 0.35 + key.width + 0.25, across(title))
+    width = MARGIN + SIDE + 0.35 + key.width + 0.25
     page = Page(width, height + 0.7 + headroom(title), note)
     page.heading(title)
     axes = page.panel(MARGIN, 0.6 + height - SIDE, SIDE, SIDE)

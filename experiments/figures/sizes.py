@@ -18,7 +18,6 @@ from experiments.figures.style import (
     MUTED,
     RULE,
     Page,
-    across,
     breadth,
     headroom,
     label,
@@ -66,7 +65,7 @@ def value_against_size(
     lost = sum(np.size(curves[name][0]) - len(drawn[name][0]) for name in curves)
     note = f"means that are not finite, not drawn: {lost:,}" if lost else ""
     left = _room(drawn)
-    width = max(left + WIDTH + 0.4 + key.width + 0.2, across(title))
+    width = left + WIDTH + 0.4 + key.width + 0.2
     page = Page(width, height + 1.05 + headroom(title), note)
     page.heading(title)
     axes = page.panel(left, 0.95 + height - HEIGHT, WIDTH, HEIGHT)

@@ -54,9 +54,11 @@ class Page:
         return axes
 
     def heading(self, title: str | None) -> None:
-        """The figure's name, in the room at the top that `headroom` left for it."""
+        """The figure's name, in the room at the top that `headroom` left for it; smaller where too long."""
         if title:
-            self.text(MARGIN, self.height - self.foot - 0.34, title, fontsize=13, weight="bold")
+            room = self.width - MARGIN - 0.2
+            size = min(13.0, 13 * room / (1.2 * breadth(title, 13)))  # bold type is that much wider
+            self.text(MARGIN, self.height - self.foot - 0.34, title, fontsize=size, weight="bold")
 
     def text(self, left: float, bottom: float, words: str, **look) -> None:
         """Words whose baseline starts here."""
@@ -84,11 +86,6 @@ class Page:
 def headroom(title: str | None) -> float:
     """Inches above the panels' own titles that the figure's title takes."""
     return 0.5 if title else 0.12
-
-
-def across(title: str | None) -> float:
-    """Inches that a page must have for the figure's title."""
-    return 2 * MARGIN + 1.2 * breadth(title, 13) if title else 0.0  # bold type is that much wider
 
 
 def label(axes: Axes, x: str | None = None, y: str | None = None, title: str | None = None) -> None:
