@@ -72,6 +72,8 @@ class Family(NamedTuple):
       decode: `(nets, z) -> x`.
       draw: `(nets, key, n) -> z`, codes to decode into samples. A sampler maps a Family to a Family
         with another `draw`.
+      cluster: `z -> integers`, the component of the prior that a code belongs to; None where the
+        prior has no components.
     """
 
     nets: Mapping[str, Net]
@@ -79,3 +81,4 @@ class Family(NamedTuple):
     encode: Callable
     decode: Callable
     draw: Callable
+    cluster: Callable | None = None

@@ -16,8 +16,7 @@ from absl import flags
 from ml_collections import ConfigDict
 from tqdm import tqdm
 
-import coulomb_jax
-from coulomb_jax import samplers
+from coulomb_jax import samplers, saved
 from coulomb_jax.data.source import Source
 from coulomb_jax.metrics.likelihood import kde_log_likelihood
 from coulomb_jax.model import Model
@@ -155,11 +154,9 @@ def conclude(
     began = time.perf_counter()
     per_model, protocols = evaluation.run(before, step)
     means, spread = summary(per_model)
-    took = (
-        {"evaluate_seconds": round(time.perf_counter() - began, 2)}
-        if per_model != before.get("repetitions")
-        else {}
-    )
+    took = {}
+    if per_model != before.get("repetitions"):
+        took["evaluate_seconds"] = round(time.perf_counter() - began, 2)
     results = {
         "step": step,
         "metrics": means,
@@ -179,7 +176,8 @@ def conclude(
     folder.write(written, results)
     print(report(results))
     print(f"results: {written}", flush=True)
-    shown = gallery.draw(evaluation.subjects[0], workdir / "figures", title, per_model[0])
+    others = {name: subjects[0] for name, subjects in evaluation.drawers.items()}
+    shown = gallery.draw(evaluation.subjects[0], workdir / "figures", title, per_model[0], others)
     print(f"figures: {', '.join(str(path) for path in shown)}")
     return results
 
@@ -236,7 +234,7 @@ def evaluate(
     folder.refuse_changes(workdir, stored, json.loads(json.dumps(now)))
     check_evaluation(config, sources[0])
     sources = sources if len(sources) > 1 else sources * plain["repetitions"]
-    models = [coulomb_jax.load(workdir, repetition=r) for r in range(plain["repetitions"])]
+    models = [saved.load(workdir, r) for r in range(plain["repetitions"])]
     own = plain["sampler"]["name"]
     drawers = {name: drawn(workdir, name, models, sources) for name in drawing if name != own}
     with Checkpoints(workdir / "checkpoints", reading=True) as checkpoints:
@@ -251,6 +249,17 @@ def evaluate(
         title=title_of(plain, sources[0]),
         drawers=drawers,
     )
+
+
+def drawn(workdir: Path, name: str, models: Sequence[Model], sources: Sequence[Source]) -> list[Model]:
+    """The models with another sampler: as kept in the run folder, else fitted to training codes and kept."""
+    if name in saved.sampler_names(workdir):
+        return [saved.load(workdir, r, name) for r in range(len(models))]
+    fitted = []
+    for r, (model, source) in enumerate(zip(models, sources, strict=True)):
+        fitted.append(model.with_sampler(name, model.encode(source.train), key=r))
+        saved.keep_sampler(workdir, fitted[-1], repetition=r)
+    return fitted
 
 
 def recorded(workdir: Path) -> tuple[dict[str, Any], ConfigDict]:

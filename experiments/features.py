@@ -80,6 +80,25 @@ def open_store(options, source: Source) -> FeatureStore:
     return _opened(kind, weights)
 
 
+def learned(source: Source) -> Path:
+    """The weights of a LeNet that has learned the labels of a data set, from the cache where they are."""
+    if source.train_labels is None or source.train.shape[-1] != 1:
+        raise ValueError(
+            f"a LeNet learns gray pictures with labels, which {source.name} has not; name weights with "
+            "--config.eval.weights"
+        )
+    kept = cache.default_root() / "features" / f"lenet-{source.fingerprint[:24]}.npz"
+    if not kept.is_file():
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        print(
+            f"a LeNet learns the labels of {source.name}, for the features of {len(source.train):,} pictures"
+        )
+        partial = kept.with_suffix(".partial.npz")
+        classifier.train_lenet(partial, source.train, source.train_labels)
+        partial.replace(kept)
+    return kept
+
+
 @lru_cache(maxsize=2)
 def _opened(kind: str, weights: Path) -> FeatureStore:
     try:

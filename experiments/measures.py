@@ -10,7 +10,7 @@ import numpy as np
 
 from coulomb_jax import mmd
 from coulomb_jax.data.source import Source
-from coulomb_jax.metrics import frechet, kid, latent, manifold, neighbours, precision_recall, sharpness
+from coulomb_jax.metrics import frechet, kid, latent, manifold, neighbours, sharpness
 from coulomb_jax.metrics.clustering import clustering_accuracy
 from coulomb_jax.metrics.likelihood import kde_log_likelihood
 from coulomb_jax.naming import nearest
@@ -102,8 +102,9 @@ def fid(s: Subject) -> dict[str, float]:
 
 def fid_interval(s: Subject) -> dict[str, float]:
     """The middle 95 % of the Frechet distance of samples over resampled sets."""
-    low, high = frechet.frechet_interval(s.key("bootstrap"), s.features_of("samples"), s.features_of("test"))
-    return {"fid_low": low, "fid_high": high}
+    fixed = s.features.statistics(s)
+    interval = frechet.frechet_interval(s.seed, s.features_of("samples"), fixed, resamples=20)
+    return {"fid_low": interval.low, "fid_high": interval.high, "fid_standard_error": interval.standard_error}
 
 
 def fid_legacy(s: Subject) -> dict[str, float]:
@@ -118,22 +119,26 @@ def fid_legacy(s: Subject) -> dict[str, float]:
 
 
 def kernel_distance(s: Subject) -> dict[str, float]:
-    """KID of samples against test examples, with its standard error over subsets."""
-    value, error = kid.kid(s.key("kid"), s.features_of("samples"), s.features_of("test"))
+    """KID of samples against test examples, over all pairs, with its standard error."""
+    value, error = kid.kid(s.features_of("samples"), s.features_of("test"))
     return {"kid": value, "kid_error": error}
 
 
-def cmmd(s: Subject) -> dict[str, float]:
+def features_mmd(s: Subject) -> dict[str, float]:
     """MMD² of features under a Gaussian kernel, and the p-value of samples following the data's law."""
-    result = kid.features_mmd(s.key("cmmd"), s.features_of("samples"), s.features_of("test"))
-    return {"cmmd": result.mmd2, "cmmd_p_value": result.p_value}
+    few = s.options.codes
+    generated, real = (spread_out(s.features_of(what), few) for what in ("samples", "test"))
+    result = kid.features_mmd(s.key("features_mmd"), generated, real, permutations=199)
+    return {
+        "features_mmd2": result.mmd2,
+        "features_mmd2_error": result.standard_error,
+        "features_p_value": result.p_value,
+    }
 
 
 def prd(s: Subject) -> dict[str, float]:
     """F_8, which weighs recall, and F_1/8, which weighs precision, of [sajjadi2018]."""
-    real, generated = s.features_of("test"), s.features_of("samples")
-    n = min(len(real), len(generated))
-    score = precision_recall.precision_recall(s.key("prd"), real[:n], generated[:n])
+    score = s.precision_recall()
     return {"prd_f8_recall": score.recall, "prd_f1_8_precision": score.precision}
 
 
@@ -180,7 +185,9 @@ MEASURES = {
     "fid_interval": Measure(fid_interval, drawn=True, needs=PICTURES, features=True, options=SAMPLED),
     "fid_legacy": Measure(fid_legacy, drawn=True, needs=PICTURES, features=True, options=SAMPLED),
     "kid": Measure(kernel_distance, drawn=True, needs=PICTURES, features=True, options=SAMPLED),
-    "cmmd": Measure(cmmd, drawn=True, needs=PICTURES, features=True, options=SAMPLED),
+    "features_mmd": Measure(
+        features_mmd, drawn=True, needs=PICTURES, features=True, options=("samples", "codes")
+    ),
     "prd": Measure(prd, drawn=True, needs=PICTURES, features=True, options=SAMPLED),
     "coverage": Measure(coverage, drawn=True, needs=PICTURES, features=True, options=SAMPLED),
     "sharpness": Measure(picture_sharpness, drawn=True, needs=PICTURES, options=SAMPLED),

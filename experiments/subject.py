@@ -11,7 +11,8 @@ import numpy as np
 
 from coulomb_jax import mmd
 from coulomb_jax.data.source import Source
-from coulomb_jax.metrics import frechet, interpolation
+from coulomb_jax.metrics import frechet, interpolation, precision_recall
+from coulomb_jax.metrics.kmeans import k_means
 from coulomb_jax.metrics.reconstruction import squared_errors
 from coulomb_jax.model import BLOCK, Model
 from coulomb_jax.naming import nearest
@@ -19,7 +20,11 @@ from coulomb_jax.nets.pixels import to_units
 
 KERNELS = ("coulomb", "energy", "wae_multiscale")
 """Kernels that need no more than the dimension: those that `eval.kernel` may name."""
-INTERPOLATIONS = ("linear", "norm_preserving", "spherical")
+INTERPOLATIONS = {
+    "linear": interpolation.linear,
+    "norm_preserving": interpolation.norm_preserving,
+    "spherical": interpolation.spherical,
+}
 """Ways between two codes that `eval.interpolation` may name; [ghosh2020] takes the last."""
 
 # Folded into the seed, so that evaluation never meets a key of training, which splits the same seed.
@@ -53,6 +58,7 @@ class Subject:
     def __init__(self, model: Model, source: Source, options, seed: int, features=None, *, own: bool = True):
         self.model, self.source, self.options, self.features = model, source, options, features
         self.seed, self.own = seed, own
+        self.measured_curve: precision_recall.PrecisionRecall | None = None
         self._key = jax.random.fold_in(jax.random.key(seed), EVALUATION)
 
     def key(self, purpose: str) -> jax.Array:
@@ -90,7 +96,7 @@ class Subject:
         keys = jax.random.split(self.key("pairs"))
         first = np.asarray(jax.random.randint(keys[0], (n,), 0, len(z)))
         second = (first + np.asarray(jax.random.randint(keys[1], (n,), 1, len(z)))) % len(z)
-        between = getattr(interpolation, self.options.interpolation)
+        between = INTERPOLATIONS[self.options.interpolation]
         return self._made(self.model.decode, np.asarray(between(z[first], z[second], HALF))[:, 0])
 
     def codes(self, n: int) -> np.ndarray:
@@ -118,9 +124,27 @@ class Subject:
             self._features[what] = self.features(getattr(self, what))
         return self._features[what]
 
+    def precision_recall(self) -> precision_recall.PrecisionRecall:
+        """The curve of samples' features, kept for its figure; as many of both as there are of the fewer."""
+        real, generated = self.features_of("test"), self.features_of("samples")
+        n = min(len(real), len(generated))
+        self.measured_curve = precision_recall.precision_recall(self.key("prd"), real[:n], generated[:n])
+        return self.measured_curve
+
     def frechet(self, generated: np.ndarray) -> float:
         """Frechet distance of features to those of test examples."""
         return frechet.frechet_distance(frechet.statistics(generated), self.features.statistics(self))
+
+    def clusters(self) -> np.ndarray:
+        """The cluster of each test example, by the family's own rule where it has one.
+
+        Else by k-means of the codes, into as many clusters as there are classes.
+        """
+        z = self.model.encode(self.source.test)
+        if self.model.family.cluster is not None:
+            return np.asarray(self.model.family.cluster(jnp.asarray(z)))
+        classes = len(np.unique(self.source.test_labels))
+        return np.asarray(k_means(self.key("clusters"), jnp.asarray(z - z.mean(0)), classes).labels)
 
     @cached_property
     def _features(self) -> dict[str, np.ndarray]:

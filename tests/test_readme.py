@@ -4,7 +4,6 @@ import doctest
 import re
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from experiments import command, files, run
