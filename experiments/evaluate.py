@@ -177,7 +177,14 @@ def conclude(
     print(report(results))
     print(f"results: {written}", flush=True)
     others = {name: subjects[0] for name, subjects in evaluation.drawers.items()}
-    shown = gallery.draw(evaluation.subjects[0], workdir / "figures", title, per_model[0], others)
+    shown = gallery.draw(
+        evaluation.subjects[0],
+        workdir / "figures",
+        title,
+        per_model[0],
+        sampler=config["sampler"]["name"],
+        others=others,
+    )
     print(f"figures: {', '.join(str(path) for path in shown)}")
     return results
 

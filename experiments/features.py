@@ -12,6 +12,7 @@ from coulomb_jax.data.source import Source
 from coulomb_jax.metrics import frechet
 from coulomb_jax.naming import nearest
 from coulomb_jax.nets import features as nets
+from coulomb_jax.train import classifier
 
 ABSENT = """these measures compare features of pictures, and no weights of a net for them are named.
   FID itself: --config.eval.weights=pt_inception-2015-12-05-6726825d.pth, the file of that name, 95 MB, from

@@ -21,7 +21,13 @@ STEPS = (-1.0, -0.5, 0.0, 0.5, 1.0, 1.5)
 
 
 def draw(
-    s: Subject, folder: Path, title: str, values: Mapping[str, float], others: Mapping[str, Subject]
+    s: Subject,
+    folder: Path,
+    title: str,
+    values: Mapping[str, float],
+    *,
+    sampler: str,
+    others: Mapping[str, Subject],
 ) -> list[Path]:
     """Writes the figures of one model and returns their paths.
 
@@ -30,6 +36,7 @@ def draw(
       folder: `figures` of the run folder, whose `metrics.jsonl` has the curves.
       title: above every figure.
       values: metrics by name, for captions.
+      sampler: that the model draws with.
       others: the model with further samplers, by their names.
     """
     folder.mkdir(exist_ok=True)
@@ -60,9 +67,7 @@ def draw(
             look = _look(s, title + ending.replace("-", ", "))
             figures.image_grid(page(f"samples{ending}"), one.units(one.samples[:SHOWN]), **look)
         _pictures(s, page, _look(s, title))
-    curves = {
-        name or "samples": one.measured_curve for name, one in {"": s, **others}.items() if one.measured_curve
-    }
+    curves = {name: one.measured_curve for name, one in {sampler: s, **others}.items() if one.measured_curve}
     if curves:
         _precision(curves, page("precision-recall"), title)
     return shown

@@ -148,11 +148,11 @@ def coverage(s: Subject) -> dict[str, float]:
 
 
 def picture_sharpness(s: Subject) -> dict[str, float]:
-    """Mean variance of the Laplace filter's response, of samples and of test examples."""
-    return {
-        "sharpness": float(sharpness.sharpness(s.samples).mean()),
-        "sharpness_test": float(sharpness.sharpness(s.test).mean()),
-    }
+    """Mean variance of the Laplace filter's response, of samples, and once of test examples."""
+    values = {"sharpness": float(sharpness.sharpness(s.samples).mean())}
+    if s.own:
+        values["sharpness_test"] = float(sharpness.sharpness(s.test).mean())
+    return values
 
 
 def memorisation(s: Subject) -> dict[str, float]:

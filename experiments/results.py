@@ -36,8 +36,9 @@ def summary(per_model: Sequence[Mapping[str, float]]) -> tuple[dict[str, float],
 
 def report(results: Mapping[str, Any]) -> str:
     """The metrics as lines for the screen, beside what they compare with."""
-    lines = [f"  {name:<31} {figure}" for name, figure in figures(results).items()]
+    width = max(31, *(len(name) for name in (*results["metrics"], *results["references"])))
+    lines = [f"  {name:<{width}} {figure}" for name, figure in figures(results).items()]
     for name, value in results["references"].items():
         shown = f"{value[0]:g} +- {value[1]:g}" if isinstance(value, (tuple, list)) else f"{value:.3f}"
-        lines.append(f"  {name:<31} {shown}")
+        lines.append(f"  {name:<{width}} {shown}")
     return "\n".join(lines)

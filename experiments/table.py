@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from coulomb_jax.nets.features import KINDS
 from experiments.published import find
 from experiments.results import Figure, figures
 
@@ -27,6 +28,9 @@ ORDER = (
     "latent_mmd2",
 )
 """Columns that come first, in this order, where a run has them."""
+
+# What the names of numbers from features end with; from those of Inception, with nothing.
+NETS = tuple(kind.distance.removeprefix("fid") for kind in KINDS.values())
 
 
 class Row(NamedTuple):
@@ -98,7 +102,7 @@ def table(lines: Sequence[Row], metrics: Sequence[str] = ()) -> tuple[list[str],
     for name in metrics:
         if name not in there:
             raise ValueError(f"no run has the metric {name}; they have {', '.join(sorted(there))}")
-    chosen = list(metrics) or [name for name in ORDER if name in there]
+    chosen = list(metrics) or [f"{name}{net}" for name in ORDER for net in NETS if f"{name}{net}" in there]
     header = ["data", "system", "sampler"]
     for name in chosen:
         header += [name, "published", "difference"] if _published_any(lines, name) else [name]
