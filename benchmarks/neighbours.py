@@ -1,7 +1,7 @@
 """Nearest neighbours, manifold scores and precision-recall curves: `python benchmarks/neighbours.py`.
 
-Features of two sets, n points each, in one run: this library, scikit-learn, faiss and prdc (`pip install
-faiss-cpu prdc`), those that are not installed left out. Each row's least wall time of some turns, its processor
+Features of two sets in one run: this library, scikit-learn, faiss and prdc (`pip install
+faiss-cpu prdc`), those not installed left out. Each row's least wall time of some turns, its processor
 time, and how much the process's memory grew at its peak, each row in a process of its own.
 """
 

@@ -31,7 +31,7 @@ def rows_of(**sets: Num[Array, "n ..."]) -> list[np.ndarray]:
     Bytes stay bytes, and nothing is copied that is float32 already; float64 is rounded, as jax does.
 
     Raises:
-      ValueError: a set without rows, rows of different shapes, or values that are not finite.
+      ValueError: a set without rows, rows of different shapes, or values whose squares are not finite.
     """
     arrays = {name: np.asarray(values) for name, values in sets.items()}
     shapes = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
@@ -51,10 +51,12 @@ def _matrix(name, array):
         return array.reshape(len(array), -1)
     with np.errstate(over="ignore"):
         matrix = array.reshape(len(array), -1).astype(np.float32, copy=False)
-    # Row by row: a mask of all values would be a quarter of the set.
-    wrong = sum(int(np.sum(~np.isfinite(row))) for row in matrix)
+        # Row by row: a mask of all values would be a quarter of the set.
+        wrong = sum(int(np.sum(~np.isfinite(row * row))) for row in matrix)
     if wrong:
-        raise ValueError(f"{name} must be finite in float32, but {wrong} values are not; drop those rows")
+        raise ValueError(
+            f"{name} must be finite, squared in float32 too, but {wrong} values are not; drop those rows"
+        )
     return matrix
 
 
