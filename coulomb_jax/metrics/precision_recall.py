@@ -53,7 +53,7 @@ def precision_recall(
       ValueError: sets of different sizes or widths, fewer than 20 points in both together, or
         values that are not finite.
 
-    Source: [sajjadi2018] section 3.3 and appendix.
+    Source: [sajjadi2018] and its published code.
     """
     real, generated = tiles.rows_of(real=real, generated=generated)
     if len(real) != len(generated):
@@ -96,7 +96,7 @@ def curve(
       real: shares of the true law, sum 1.
       generated: shares of the generated law, sum 1.
 
-    Source: [sajjadi2018] theorem 3 and section 3.3.
+    Source: [sajjadi2018].
     """
     slopes = np.tan(np.linspace(EDGE, np.pi / 2 - EDGE, ANGLES))
     precisions = np.minimum(slopes[:, None] * real[None, :], generated[None, :]).sum(1)
