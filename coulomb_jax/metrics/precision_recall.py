@@ -66,8 +66,9 @@ def precision_recall(
             f"{CLUSTERS} clusters need as many points, but both sets have {2 * len(real)}; add some"
         )
     n = len(real)
-    points = np.concatenate([real, generated]).astype(np.float32)
-    points = jnp.asarray(points - tiles.centre_of(points))
+    points = np.concatenate([real, generated], dtype=np.float32)
+    points -= tiles.centre_of(points)
+    points = jnp.asarray(points)
     curves = []
     for run_key in jax.random.split(key, RUNS):
         labels = np.asarray(k_means(run_key, points, CLUSTERS).labels)
