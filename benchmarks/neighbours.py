@@ -1,7 +1,7 @@
 """Nearest neighbours, manifold scores and precision-recall curves: `python benchmarks/neighbours.py`.
 
-Features of two sets, n points each, in one run: this library, scikit-learn, faiss and prdc (`pip install
-faiss-cpu prdc`), those that are not installed left out. Each row's least wall time of some turns, its processor
+Features of two sets in one run: this library, scikit-learn, faiss and prdc (`pip install
+faiss-cpu prdc`), those not installed left out. Each row's least wall time of some turns, its processor
 time, and how much the process's memory grew at its peak, each row in a process of its own.
 """
 
@@ -140,10 +140,11 @@ def main() -> None:
     parser.add_argument("--points", type=int, default=10_000)
     parser.add_argument("--dim", type=int, default=2048)
     parser.add_argument("--turns", type=int, default=2)
+    parser.add_argument("--rows", default="", help="only rows with this in their name")
     options = parser.parse_args()
     print(f"Python {platform.python_version()}, two sets of {options.points:,} x {options.dim}")
     context = multiprocessing.get_context("spawn")
-    for call, package in ROWS:
+    for call, package in (row for row in ROWS if options.rows in row[0].__name__):
         if not importlib.util.find_spec(package):
             print(f"{call.__name__:<20} {package} is not installed")
             continue

@@ -25,7 +25,7 @@ def attribute_directions(
     Raises:
       ValueError: shapes that do not fit together, or an attribute that all have or none.
 
-    Source: [larsen2016] section 3.2.
+    Source: [larsen2016].
     """
     codes, attributes = np.asarray(codes).astype(np.float64), np.asarray(attributes).astype(bool)
     if codes.ndim != 2 or attributes.ndim != 2 or len(codes) != len(attributes):

@@ -25,7 +25,7 @@ def linear(
     Raises:
       ValueError: shapes that do not fit together.
 
-    Source: [ghosh2020] section 6, its first variant.
+    Source: [ghosh2020], its first variant.
     """
     a, b, t = _ends(a, b, t)
     return (1.0 - t) * a + t * b

@@ -134,7 +134,7 @@ def memorisation(
     Raises:
       ValueError: as `nearest_neighbours`.
 
-    Source: [meehan2020] section 4, over the whole space instead of cells.
+    Source: [meehan2020], over the whole space instead of cells.
     """
     ours, fresh = (nearest_neighbours(rows, train).distances[:, 0] for rows in (generated, test))
     n, m = len(ours), len(fresh)

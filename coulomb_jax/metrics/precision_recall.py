@@ -53,7 +53,7 @@ def precision_recall(
       ValueError: sets of different sizes or widths, fewer than 20 points in both together, or
         values that are not finite.
 
-    Source: [sajjadi2018] section 3.3 and appendix.
+    Source: [sajjadi2018] and its published code.
     """
     real, generated = tiles.rows_of(real=real, generated=generated)
     if len(real) != len(generated):
@@ -66,8 +66,9 @@ def precision_recall(
             f"{CLUSTERS} clusters need as many points, but both sets have {2 * len(real)}; add some"
         )
     n = len(real)
-    points = np.concatenate([real, generated]).astype(np.float32)
-    points = jnp.asarray(points - tiles.centre_of(points))
+    points = np.concatenate([real, generated], dtype=np.float32)
+    points -= tiles.centre_of(points)
+    points = jnp.asarray(points)
     curves = []
     for run_key in jax.random.split(key, RUNS):
         labels = np.asarray(k_means(run_key, points, CLUSTERS).labels)
@@ -96,7 +97,7 @@ def curve(
       real: shares of the true law, sum 1.
       generated: shares of the generated law, sum 1.
 
-    Source: [sajjadi2018] theorem 3 and section 3.3.
+    Source: [sajjadi2018].
     """
     slopes = np.tan(np.linspace(EDGE, np.pi / 2 - EDGE, ANGLES))
     precisions = np.minimum(slopes[:, None] * real[None, :], generated[None, :]).sum(1)

@@ -17,8 +17,8 @@ def sharpness(images: Num[Array, "n h w c"]) -> Float[np.ndarray, " n"]:
 
     Grey-scale, then [[0, 1, 0], [1, −4, 1], [0, 1, 0]] where it fits inside the image, then the
     variance over places. Blurred images have little, noise has much: 20·s² for independent
-    pixels of standard deviation s. Compare with the value of real images of the same size and
-    range: it goes with the square of the pixels' range.
+    pixels of standard deviation s. It goes with the square of the pixels' range, so take pixels in
+    [−1, 1] to [0, 1] first: there faces of CelebA (crop 140, 64 pixels) have 0.022.
 
     Args:
       images: n images of at least 3 x 3 pixels, 1 or 3 channels; uint8 is taken to [0, 1],

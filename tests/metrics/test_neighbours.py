@@ -114,8 +114,8 @@ def test_bad_input_is_refused():
         nearest_neighbours(points, np.ones((5, 3)), 1)
     with pytest.raises(ValueError, match="must have rows of numbers"):
         nearest_neighbours(points[:0], points, 1)
-    with pytest.raises(ValueError, match="queries must be finite in float32, but 2 values are not"):
-        nearest_neighbours(np.array([[np.nan, 1e40]]), points, 1)
+    with pytest.raises(ValueError, match=r"queries must be finite, .* but 3 values are not"):
+        nearest_neighbours(np.array([[np.nan, 1e40], [1e20, 1.0]]), points, 1)
 
 
 def scores(generated, test, train):
