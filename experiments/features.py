@@ -18,7 +18,7 @@ ABSENT = """these measures compare features of pictures, and no weights of a net
   FID itself: --config.eval.weights=pt_inception-2015-12-05-6726825d.pth, the file of that name, 95 MB, from
     https://github.com/mseitzer/pytorch-fid/releases
   the same distance by a small classifier, named for it and no FID:
-    --config.eval.features=lenet --config.eval.weights=lenet5_mnist.npz (or resnet20, resnet56 with theirs), or
+    --config.eval.features=lenet --config.eval.weights=lenet5_mnist.npz (or resnet20, resnet56 with theirs);
     --config.eval.features=lenet alone: a LeNet learns the labels of {data} first, in about a minute"""
 
 

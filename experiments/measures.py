@@ -108,7 +108,7 @@ def fid_interval(s: Subject) -> dict[str, float]:
 
 
 def fid_legacy(s: Subject) -> dict[str, float]:
-    """The Frechet distance of [prathosh2021]'s code: each generated picture first stretched to all of its range.
+    """The Frechet distance of [prathosh2021]'s code: each generated picture is first stretched.
 
     Real pictures are not stretched. It makes models with little contrast look better; never a headline.
     """

@@ -21,7 +21,7 @@ from coulomb_jax.train.loop import Diverged, Interrupted
 from coulomb_jax.train.loop import train as play_stages
 from coulomb_jax.train.memory import TooLarge
 from coulomb_jax.train.state import State
-from experiments import command, evaluate
+from experiments import command, evaluation
 from experiments.preparation import Run, prepare, title_of
 
 
@@ -76,9 +76,8 @@ def execute(run: Run) -> dict[str, Any]:
         _play(run, None, Log(None))
         hosts.wait()
         return {}
-    print(
-        f"{title_of(run.config.to_dict(), run.sources[0])}: {len(run.sources[0].train):,} examples, into {run.workdir}"
-    )
+    title = title_of(run.config.to_dict(), run.sources[0])
+    print(f"{title}: {len(run.sources[0].train):,} examples, into {run.workdir}")
     log, began = Log(run.workdir), time.perf_counter()
     with Checkpoints(run.workdir / "checkpoints", keep=run.config.checkpoint.keep) as checkpoints:
         done = checkpoints.latest() == run.description["steps"]
@@ -90,14 +89,14 @@ def execute(run: Run) -> dict[str, Any]:
         "train_seconds": round(seconds, 2),
         "steps_per_second": round(log.steps / log.seconds, 1) if log.seconds else None,
     }
-    results = evaluate.conclude(
+    results = evaluation.conclude(
         run.workdir,
         run.config.to_dict(),
         run.config.eval,
         _models(run, state),
         _sources(run),
         step=run.description["steps"],
-        title=title_of(run.config.to_dict(), run.sources[0]),
+        title=title,
         timing=None if done else timing,  # the figures of the session that trained still hold
     )
     print(f'model:   coulomb_jax.load("{run.workdir}")')
@@ -142,7 +141,7 @@ def _sources(run: Run) -> list[Source]:
 
 def _check(run: Run, state: State, step: int) -> dict[str, list[float]]:
     """The metrics of a state that is being trained."""
-    per_model, _ = evaluate.Evaluation(
+    per_model, _ = evaluation.Evaluation(
         _models(run, state), _sources(run), run.config.eval, run.plan.seeds
     ).run({}, step)
     return {f"eval/{name}": [values[name] for values in per_model] for name in per_model[0]}

@@ -10,7 +10,7 @@ from ml_collections import ConfigDict
 
 from coulomb_jax.data import digits, grid
 from coulomb_jax.data.source import Source
-from experiments import evaluate, measures, run, subject, table
+from experiments import evaluate, evaluation, measures, run, subject, table
 from experiments.configs import base, couae
 
 OPTIONS = ConfigDict(base.EVAL | {"samples": 3000, "codes": 400})
@@ -38,14 +38,14 @@ class Perfect:
 
 
 def numbers(model, source, options=OPTIONS):
-    ((values,), _) = evaluate.Evaluation([model], [source], options, [0]).run({}, 1)
+    ((values,), _) = evaluation.Evaluation([model], [source], options, [0]).run({}, 1)
     return values
 
 
 def test_a_perfect_model_reaches_the_ceiling_and_no_more():
     source = grid.load(test_points=3000)
     values = numbers(Perfect(), source)
-    limits = evaluate.ceiling(source)
+    limits = evaluation.ceiling(source)
     assert limits["log_likelihood_bound"] == pytest.approx(-3.754, abs=5e-4)
     assert values["log_likelihood"] == pytest.approx(limits["log_likelihood_ceiling"], abs=0.05)
     assert values["log_likelihood"] < limits["log_likelihood_bound"]
@@ -95,7 +95,7 @@ def test_what_is_drawn_for_one_purpose_does_not_depend_on_what_else_is_measured(
 
 def test_a_set_of_unknown_law_has_no_ceiling():
     images = np.zeros((2, 2, 2, 1), np.uint8)
-    assert evaluate.ceiling(Source("mine", images, images, (0.0, 1.0), "")) == {}
+    assert evaluation.ceiling(Source("mine", images, images, (0.0, 1.0), "")) == {}
 
 
 @pytest.mark.parametrize("name", subject.KERNELS)
@@ -113,12 +113,12 @@ def test_every_kernel_that_may_be_named_is_one(name):
 )
 def test_a_measure_that_cannot_be_is_refused_in_a_sentence(names, sentence):
     with pytest.raises(ValueError, match=sentence):
-        measures.chosen(names, grid.load(test_points=50))
+        measures.chosen(names, grid.load(test_points=50)._replace(test_labels=None))
 
 
 def test_all_measures_of_a_set_are_those_it_allows():
     assert set(measures.chosen(("all",), digits.load())) == set(measures.MEASURES)
-    of_vectors = measures.chosen(("auto", "all"), grid.load(test_points=50))
+    of_vectors = measures.chosen(("auto", "all"), grid.load(test_points=50)._replace(test_labels=None))
     assert not {"fid", "sharpness", "clustering"} & set(of_vectors)
     assert len(of_vectors) == len(set(of_vectors))
 
@@ -146,10 +146,8 @@ def test_a_run_is_measured_while_it_trains(trained):
 def test_more_is_measured_later_and_nothing_again(trained, capsys, monkeypatch, tmp_path):
     monkeypatch.setenv("COULOMB_CACHE", str(tmp_path))
     folder, before = trained
-    evaluate.main(
-        [f"--workdir={folder}", "--metrics=auto,prd,clustering", "--samplers=prior,gaussian"]
-        + ["--config.eval.features=lenet", "--config.eval.codes=50"]
-    )
+    asked = [f"--workdir={folder}", "--metrics=auto,prd,clustering", "--samplers=prior,gaussian"]
+    evaluate.main([*asked, "--config.eval.features=lenet", "--config.eval.codes=50"])
     after = json.loads((folder / "results.json").read_text())
     assert before["metrics"].items() <= after["metrics"].items()
     new = set(after["metrics"]) - set(before["metrics"])
