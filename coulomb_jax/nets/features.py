@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from coulomb_jax.naming import nearest
 from coulomb_jax.nets import inception, lenet, resnet, weights
@@ -129,22 +129,37 @@ class Features:
         Raises:
           ValueError: images of another rank or kind, colours for a net of gray images, or NaN.
         """
+        return self._by_blocks(images, image_range)[0]
+
+    def classify(
+        self, images: np.ndarray, image_range: tuple[float, float] = (0.0, 1.0)
+    ) -> Int[np.ndarray, "n"]:
+        """The class that the net sees in each image, which are as for the features.
+
+        Raises:
+          ValueError: as for the features.
+        """
+        return self._by_blocks(images, image_range)[1]
+
+    def _by_blocks(
+        self, images: np.ndarray, image_range: tuple[float, float]
+    ) -> tuple[Float[np.ndarray, "n d"], Int[np.ndarray, "n"]]:
         images = np.asarray(images)
         if images.ndim != 4 or images.shape[3] not in (1, self.channels):
             shapes = " or ".join(f"(n, h, w, {c})" for c in sorted({1, self.channels}))
             raise ValueError(
-                f"{self.name} takes images of shape {shapes}, but these have {images.shape}; convert them first"
+                f"{self.name} takes images of shape {shapes}, not {images.shape}; convert them first"
             )
-        parts = [
-            self._of_block(to_bytes(images[i : i + self.block], image_range))
-            for i in range(0, len(images), self.block)
-        ]
-        return np.concatenate(parts) if parts else np.zeros((0, self.dim), np.float32)
-
-    def _of_block(self, images: np.ndarray) -> np.ndarray:
-        images = np.broadcast_to(images, (*images.shape[:3], self.channels))
-        filled = np.pad(images, ((0, self.block - len(images)), (0, 0), (0, 0), (0, 0)))
-        return np.asarray(self.run(filled))[: len(images)]
+        features, classes = np.zeros((len(images), self.dim), np.float32), np.zeros(len(images), np.int32)
+        for begin in range(0, len(images), self.block):
+            rows = to_bytes(images[begin : begin + self.block], image_range)
+            end = begin + len(rows)
+            rows = np.broadcast_to(rows, (*rows.shape[:3], self.channels))
+            # Filled up, so that the last block is no other program.
+            filled = np.pad(rows, ((0, self.block - len(rows)), (0, 0), (0, 0), (0, 0)))
+            found = self.run(filled)
+            features[begin:end], classes[begin:end] = (np.asarray(a)[: len(rows)] for a in found)
+        return features, classes
 
 
 def load(
@@ -169,12 +184,12 @@ def load(
     net, file = KINDS[kind], weights.read(path)
     mesh = Mesh(np.array(devices or jax.local_devices()), "devices")
     rows, everywhere = NamedSharding(mesh, PartitionSpec("devices")), NamedSharding(mesh, PartitionSpec())
-    params = jax.device_put(weights.params(_shapes(net), file, net.layer, net.epsilon), everywhere)
+    params = jax.device_put(weights.params(shapes(net), file, net.layer, net.epsilon), everywhere)
 
     @jax.jit
     def run(params, images):
-        features, _ = net.module.apply({"params": params}, net.prepare(images.astype(jnp.float32)))
-        return features
+        features, logits = net.module.apply({"params": params}, net.prepare(images.astype(jnp.float32)))
+        return features, jnp.argmax(logits, -1)
 
     return Features(
         name=net.distance,
@@ -212,6 +227,7 @@ def to_bytes(images: np.ndarray, image_range: tuple[float, float]) -> np.ndarray
     return np.rint((np.clip(images, low, high) - low) * (255.0 / (high - low))).astype(np.uint8)
 
 
-def _shapes(net: Kind) -> Mapping[str, Any]:
+def shapes(net: Kind) -> Mapping[str, Any]:
+    """The parameters of a net, by layer, as shapes."""
     example = jnp.zeros((1, net.side, net.side, net.channels))
     return jax.eval_shape(net.module.init, jax.random.key(0), example)["params"]
