@@ -50,7 +50,9 @@ class Statistics(NamedTuple):
         step = other.mean - self.mean
         scatter = self.scatter + other.scatter
         scatter += np.outer(step, step * (self.count * other.count / max(count, 1)))
-        return self._replace(count=count, mean=self.mean + step * (other.count / max(count, 1)), scatter=scatter)
+        return self._replace(
+            count=count, mean=self.mean + step * (other.count / max(count, 1)), scatter=scatter
+        )
 
     def save(self, path: str | Path) -> None:
         """Writes an `.npz` that `load` reads."""
@@ -101,7 +103,9 @@ def statistics(features: Float[np.ndarray, "n d"], fingerprint: str = "") -> Sta
         rows = features[begin : begin + BLOCK].astype(np.float64)
         mean = rows.mean(0)
         if not np.isfinite(mean).all():
-            raise ValueError("features must be finite, but some are not; a model that diverged has no distance")
+            raise ValueError(
+                "features must be finite, but some are not; a model that diverged has no distance"
+            )
         rows -= mean
         total = total.merge(Statistics(len(rows), mean, rows.T @ rows, fingerprint))
     return total
@@ -188,7 +192,9 @@ def frechet_interval(
     # The fingerprint of b's statistics stands for that of a, whose rows have none.
     value = frechet_distance(statistics(a, of_b.fingerprint), of_b)
     values = [
-        frechet_distance(_resampled(random, a, of_b.fingerprint), of_b if given else _resampled(random, b, ""))
+        frechet_distance(
+            _resampled(random, a, of_b.fingerprint), of_b if given else _resampled(random, b, "")
+        )
         for _ in range(resamples)
     ]
     low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2]) - np.mean(values)

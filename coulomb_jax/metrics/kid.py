@@ -90,7 +90,12 @@ def kid(x: Float[np.ndarray, "n d"], y: Float[np.ndarray, "m d"]) -> Kid:
 
 
 def kid_subsets(
-    seed: int, x: Float[np.ndarray, "n d"], y: Float[np.ndarray, "m d"], *, subsets: int = 100, size: int = 1000
+    seed: int,
+    x: Float[np.ndarray, "n d"],
+    y: Float[np.ndarray, "m d"],
+    *,
+    subsets: int = 100,
+    size: int = 1000,
 ) -> SubsetKid:
     """KID as published [binkowski2018]: the mean over random subsets of both sets.
 
@@ -105,7 +110,9 @@ def kid_subsets(
       ValueError: too few rows, other shapes, or values that are not finite.
     """
     if subsets < 2 or size < 2:
-        raise ValueError(f"KID takes at least 2 subsets of 2 rows, not {subsets} of {size}; 100 of 1,000 are usual")
+        raise ValueError(
+            f"KID takes at least 2 subsets of 2 rows, not {subsets} of {size}; 100 of 1,000 are usual"
+        )
     x, y = _checked(x, y, least=size)
     random, typical = np.random.default_rng(seed), _typical(x, y)
     values = []

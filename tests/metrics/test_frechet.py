@@ -17,7 +17,9 @@ def rows(seed, n, dim, *, shift=0.0, decay=0.0):
     """Correlated features with an offset, the scale of the last e^-decay of the first's."""
     random = np.random.default_rng(seed)
     turn, _ = np.linalg.qr(np.random.default_rng(99).normal(size=(dim, dim)))
-    return (random.normal(size=(n, dim)) * np.exp(-np.linspace(0, decay, dim)) @ turn + shift).astype(np.float32)
+    return (random.normal(size=(n, dim)) * np.exp(-np.linspace(0, decay, dim)) @ turn + shift).astype(
+        np.float32
+    )
 
 
 def by_sqrtm(a, b):
@@ -48,7 +50,9 @@ def test_gaussians_of_one_axes_have_a_closed_form():
     assert frechet_distance(b, a) == pytest.approx(expected, abs=1e-12)
 
 
-@pytest.mark.parametrize(("n", "dim", "decay"), [(5000, 84, 6.0), (1000, 300, 8.0), (50, 200, 0.0), (2, 30, 0.0)])
+@pytest.mark.parametrize(
+    ("n", "dim", "decay"), [(5000, 84, 6.0), (1000, 300, 8.0), (50, 200, 0.0), (2, 30, 0.0)]
+)
 def test_a_set_is_at_no_distance_from_itself(n, dim, decay):
     """Also with fewer images than features, where the covariance is singular."""
     a = statistics(rows(0, n, dim, shift=3.0, decay=decay))
@@ -105,7 +109,9 @@ def test_the_standard_error_is_that_of_fresh_samples():
         for i in range(400)
     ]
     errors = [
-        frechet_interval(i, rows(2 * i, n, dim), rows(2 * i + 1, n, dim, shift=0.3), resamples=200).standard_error
+        frechet_interval(
+            i, rows(2 * i, n, dim), rows(2 * i + 1, n, dim, shift=0.3), resamples=200
+        ).standard_error
         for i in range(10)
     ]
     # 400 values give a deviation to 3.5 %, 200 resamples to 5 % each.
@@ -138,7 +144,8 @@ def test_bias_at_equal_laws_is_as_one_over_the_count():
     """In one dimension E FID is about (1 + 1/2)(1/n + 1/m) var: means, and deviations of variance 1/2n each."""
     for n in (50, 200):
         values = [
-            frechet_distance(statistics(rows(i, n, 1)), statistics(rows(i + 10_000, n, 1))) for i in range(2000)
+            frechet_distance(statistics(rows(i, n, 1)), statistics(rows(i + 10_000, n, 1)))
+            for i in range(2000)
         ]
         assert np.mean(values) == pytest.approx(3 / n, rel=0.08)
 

@@ -24,8 +24,9 @@ def random_file(folder, kind, seed=0):
     for path, of_layer in shapes(net).items():
         name, norm = net.layer(path)
         kernel = of_layer["kernel"].shape
-        outer = (*kernel[:-2][::1],)
-        arrays[f"{name}.weight"] = random.normal(0, np.prod(kernel[:-1]) ** -0.5, (kernel[-1], kernel[-2], *outer))
+        arrays[f"{name}.weight"] = random.normal(
+            0, np.prod(kernel[:-1]) ** -0.5, (kernel[-1], kernel[-2], *kernel[:-2])
+        )
         if norm is None:
             arrays[f"{name}.bias"] = random.normal(0, 0.1, kernel[-1])
         else:
@@ -47,6 +48,7 @@ def read_idx(name, skip):
 
 
 @needs_data
+@pytest.mark.slow
 def test_lenet_has_its_documented_accuracy():
     features = load("lenet", DATA / "weights" / FILES["lenet"], block=125)
     images = read_idx("t10k-images-idx3-ubyte.gz", 16).reshape(-1, 28, 28, 1)
@@ -57,6 +59,7 @@ def test_lenet_has_its_documented_accuracy():
 
 
 @needs_data
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "documented"), [("resnet20", 0.915), ("resnet56", 0.926)])
 def test_residual_nets_have_their_documented_accuracy(kind, documented):
     features = load(kind, DATA / "weights" / FILES[kind], block=125)
@@ -77,7 +80,11 @@ def by_hand_resnet(n):
 
 @pytest.mark.parametrize(
     ("kind", "expected"),
-    [("lenet", 156 + 2_416 + 48_120 + 10_164 + 850), ("resnet20", by_hand_resnet(3)), ("resnet56", by_hand_resnet(9))],
+    [
+        ("lenet", 156 + 2_416 + 48_120 + 10_164 + 850),
+        ("resnet20", by_hand_resnet(3)),
+        ("resnet56", by_hand_resnet(9)),
+    ],
 )
 def test_parameters_by_hand(kind, expected):
     assert sum(np.prod(a.shape) for a in jax.tree.leaves(shapes(KINDS[kind]))) == expected
@@ -86,7 +93,7 @@ def test_parameters_by_hand(kind, expected):
 def test_totals_as_published():
     # LeNet-5's file has 61,706 values; the authors of the residual nets count 0.27 and 0.85 million.
     assert 156 + 2_416 + 48_120 + 10_164 + 850 == 61_706
-    channels = [16 + 6 * n // 3 * 16 * 1 + 2 * n * 32 + 2 * n * 64 for n in (3, 9)]
+    channels = [16 + 2 * n * (16 + 32 + 64) for n in (3, 9)]
     assert by_hand_resnet(3) + 3 * channels[0] == 271_098
     assert by_hand_resnet(9) + 3 * channels[1] == 857_082
 
@@ -113,7 +120,9 @@ def test_features_are_those_of_torch(tmp_path, kind):
             x = x if name == "c5" else F.max_pool2d(x, 2)
         expected = torch.tanh(F.linear(x.flatten(1), state["fc.f6.weight"], state["fc.f6.bias"]))
     else:
-        mean, deviation = torch.tensor([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]]).double()[..., None, None]
+        mean, deviation = torch.tensor([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]]).double()[
+            ..., None, None
+        ]
         x = F.relu(normed((x - mean) / deviation, "conv1", "bn1", 1))
         for stage in (1, 2, 3):
             for block in range({"resnet20": 3, "resnet56": 9}[kind]):
@@ -145,12 +154,13 @@ def test_blocks_and_devices_change_nothing(tmp_path, residual):
     assert residual(images[:0]).shape == (0, 64)
 
 
-def test_the_last_block_compiles_nothing(residual):
+def test_the_last_block_compiles_nothing(residual, caplog):
     residual(pictures(3, 32, 3))
-    with jax.log_compiles(False), jax.checking_leaks():
-        before = residual.run.__closure__
+    with jax.log_compiles():
         residual(pictures(19, 32, 3))
-        assert residual.run.__closure__ == before
+        assert "Compiling" not in caplog.text
+        residual(pictures(19, 30, 3))
+    assert "Compiling" in caplog.text
 
 
 def test_floats_are_what_a_picture_file_keeps(residual):
@@ -185,7 +195,9 @@ def test_names_and_protocol(tmp_path):
 
 def test_bad_input_is_refused(tmp_path, residual):
     lenet = random_file(tmp_path, "lenet")
-    with pytest.raises(ValueError, match=r"fid_lenet takes images of shape \(n, h, w, 1\), not \(2, 32, 32, 3\)"):
+    with pytest.raises(
+        ValueError, match=r"fid_lenet takes images of shape \(n, h, w, 1\), not \(2, 32, 32, 3\)"
+    ):
         load("lenet", lenet)(pictures(2, 32, 3))
     with pytest.raises(ValueError, match=r"\(n, h, w, 1\) or \(n, h, w, 3\), not \(32, 32, 3\)"):
         residual(pictures(1, 32, 3)[0])
@@ -193,7 +205,7 @@ def test_bad_input_is_refused(tmp_path, residual):
         residual(pictures(1, 32, 3).astype(np.int32))
     with pytest.raises(ValueError, match="must be finite"):
         residual(np.full((1, 32, 32, 3), np.nan))
-    with pytest.raises(ValueError, match=r"no net of features 'lenett'; did you mean lenet\?"):
+    with pytest.raises(ValueError, match=r"no net of features 'lenett'; did you mean lenet or"):
         load("lenett", lenet)
     with pytest.raises(ValueError, match="is of another net: there is no array 'conv1.weight'"):
         load("resnet20", lenet)

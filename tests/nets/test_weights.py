@@ -193,7 +193,9 @@ def test_layers_get_their_arrays_with_the_batch_norm_folded_in(tmp_path):
             "n.running_var": variance,
         },
     )
-    shapes = {"c": {"kernel": jax.ShapeDtypeStruct((2, 4, 3, 5), "f4"), "bias": jax.ShapeDtypeStruct((5,), "f4")}}
+    shapes = {
+        "c": {"kernel": jax.ShapeDtypeStruct((2, 4, 3, 5), "f4"), "bias": jax.ShapeDtypeStruct((5,), "f4")}
+    }
     found = weights.params(shapes, weights.read(path), lambda name: (name, "n"), 0.1)["c"]
     x = random.normal(size=(2, 4, 3))  # one patch, height width channels
     plain = np.einsum("hwi,oihw->o", x, weight)

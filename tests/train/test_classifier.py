@@ -21,7 +21,11 @@ def test_a_trained_lenet_beats_a_linear_classifier(tmp_path, digits):
     features = load("lenet", path, block=25)
     found = np.mean(features.classify(images[split:]) == labels[split:])
     flat = images.reshape(len(images), -1) / 255
-    linear = LogisticRegression(max_iter=1000).fit(flat[:split], labels[:split]).score(flat[split:], labels[split:])
+    linear = (
+        LogisticRegression(max_iter=1000)
+        .fit(flat[:split], labels[:split])
+        .score(flat[split:], labels[split:])
+    )
     assert found > linear > 0.9
     assert (features.name, features.dim) == ("fid_lenet", 84)
 
