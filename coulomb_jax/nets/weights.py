@@ -29,6 +29,19 @@ STORAGES = {
 }
 
 
+# What a cut or altered file makes of its readers.
+DAMAGED = (
+    pickle.UnpicklingError,
+    zipfile.BadZipFile,
+    struct.error,
+    AttributeError,
+    EOFError,
+    LookupError,
+    OverflowError,
+    TypeError,
+)
+
+
 class Weights(NamedTuple):
     """The arrays of a file by name, as torch names and lays them out, and the file's sha256."""
 
@@ -72,7 +85,7 @@ def read(path: str | Path) -> Weights:
         )
     try:
         arrays = _arrays(content)
-    except (pickle.UnpicklingError, zipfile.BadZipFile, EOFError, KeyError, TypeError, struct.error) as error:
+    except DAMAGED as error:
         raise ValueError(f"{path} cannot be read as weights ({error}); is it whole?") from error
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
@@ -219,6 +232,9 @@ def _checked(views: Any) -> Mapping[str, _View]:
 def _resolved(views: Any, data: Callable[[_Storage], bytes]) -> dict[str, np.ndarray]:
     arrays = {}
     for name, (storage, offset, shape, strides) in _checked(views).items():
+        if 0 in shape:
+            arrays[name] = np.zeros(shape, storage.dtype)
+            continue
         flat = np.frombuffer(data(storage), storage.dtype)
         last = offset + sum((n - 1) * step for n, step in zip(shape, strides, strict=True))
         numbers = (offset, *strides, *(n - 1 for n in shape))

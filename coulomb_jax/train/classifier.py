@@ -12,7 +12,7 @@ from jaxtyping import Int, UInt8
 
 from coulomb_jax.nets.lenet import LeNet, layer, prepare
 
-BATCH, EPOCHS, RATE = 100, 4, 2e-3
+BATCH, EPOCHS, RATE = 100, 3, 2e-3
 
 
 def train_lenet(
@@ -25,7 +25,7 @@ def train_lenet(
 ) -> Path:
     """Trains LeNet-5 on labelled gray images and writes its weights, for `nets.features.load("lenet", path)`.
 
-    Adam on the cross-entropy, the rate falling to 0 as a cosine. 60,000 images take about half a minute on two
+    Adam on the cross-entropy, the rate falling to 0 as a cosine. 60,000 images take about a minute of two
     cores; the same arguments give the same file on the same machine.
 
     Args:
