@@ -40,7 +40,7 @@ def test_the_published_numbers_are_those_printed(dataset, system, sampler, metri
 
 
 def test_nothing_printed_was_lost():
-    # CouAE's two tables, two of the slides, the poster's (the two-stage VAE has no GMM there), two accuracies.
+    # CouAE alone, two tables of the slides, the poster (no GMM for its two-stage VAE), two accuracies.
     assert len(RECORDS) == 6 + 8 * 4 + 13 * 3 * 2 + 3 * (5 * 4 + 3) + 2
     assert not find("celeba", "vae", "gmm", "fid_interpolations")
 
