@@ -1,4 +1,4 @@
-"""What the metrics cost: `python benchmarks/metrics.py [--images 64 --rounds 3]` (`pip install torch==2.13.0`).
+"""What the metrics cost: `python benchmarks/metrics.py [--images 64 --rounds 3]` (needs torch==2.13.0).
 
 Features a second of the Inception net of FID on images of 64 x 64 pixels, against the same net with the same
 random weights in torch, resizing included, in turn in one run; and the seconds of the statistics of 10,000 x

@@ -74,8 +74,8 @@ class Statistics(NamedTuple):
             saved = cls(int(file["count"]), file["mean"], file["scatter"], str(file["fingerprint"]))
         if fingerprint and saved.fingerprint != fingerprint:
             raise ValueError(
-                f"statistics of the features {fingerprint} are asked for, but {path} is of {saved.fingerprint}; "
-                "make them again"
+                f"statistics of the features {fingerprint} are asked for, but {path} is of "
+                f"{saved.fingerprint}; make them again"
             )
         return saved
 
@@ -114,9 +114,9 @@ def statistics(features: Float[np.ndarray, "n d"], fingerprint: str = "") -> Sta
 def frechet_distance(a: Statistics, b: Statistics) -> float:
     """|mean_a - mean_b|² + tr(S_a + S_b - 2 (S_a^½ S_b S_a^½)^½), the squared distance of two Gaussians.
 
-    The trace of the root is the sum of the roots of the eigenvalues of the symmetric Fᵀ S_b F, for any F with
-    F Fᵀ = S_a: here that of the pivoted Cholesky decomposition, which needs no full rank. No eigenvalue has an
-    imaginary part to drop, and nothing is added to a diagonal.
+    The trace of the root is the sum of the roots of the eigenvalues of the symmetric Fᵀ S_b F, for any F
+    with F Fᵀ = S_a: here that of the pivoted Cholesky decomposition, which needs no full rank. No eigenvalue
+    has an imaginary part to drop, and nothing is added to a diagonal.
 
     The distance of two samples of one law is not 0 but about proportional to 1/count: FID at 2,048 features is
     reported at 10,000 or 50,000 images, and values at different counts do not compare. At counts below the

@@ -34,8 +34,8 @@ class SubsetKid(NamedTuple):
 
     Attributes:
       value: the mean over subsets.
-      deviation: standard deviation (n - 1) of one subset's estimate. It is printed behind "±", and is no error
-        of the value: the subsets overlap, and their size is chosen. `kid` has that error.
+      deviation: standard deviation (n - 1) of one subset's estimate. It is printed behind "±", and is no
+        error of the value: the subsets overlap, and their size is chosen. `kid` has that error.
     """
 
     value: float
@@ -133,8 +133,8 @@ def features_mmd(
 ) -> FeatureMmd:
     """MMD² of two sets of features, its error, and the p-value of their being of one law.
 
-    It assumes no Gaussian, and has no bias that depends on the count. CMMD [jayasumana2024] is 1,000 times the
-    biased estimate with gaussian(10.0) on CLIP's features; such values are not to be set beside these.
+    It assumes no Gaussian, and has no bias that depends on the count. CMMD [jayasumana2024] is 1,000 times
+    the biased estimate with gaussian(10.0) on CLIP's features; such values are not to be set beside these.
 
     Args:
       key: of the permutations.

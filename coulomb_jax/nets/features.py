@@ -220,7 +220,8 @@ def to_bytes(images: np.ndarray, image_range: tuple[float, float]) -> np.ndarray
     low, high = image_range
     if not (np.issubdtype(images.dtype, np.floating) and high > low):
         raise ValueError(
-            f"images must be uint8, or floats within a range, not {images.dtype} within ({low}, {high}); convert"
+            f"images must be uint8, or floats within a range, not {images.dtype} within "
+            f"({low}, {high}); convert them"
         )
     if not np.isfinite(images).all():
         raise ValueError("images must be finite, but some are not; a model that diverged has no features")

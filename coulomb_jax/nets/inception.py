@@ -125,7 +125,7 @@ class BlockE(nn.Module):
 
 
 class Inception(nn.Module):
-    """Images `[b 299 299 3]` as `prepare` makes them to features `[b 2048]` ("pool3") and logits `[b 1008]`."""
+    """Images as `prepare` makes them to features `[b 2048]`, the graph's "pool3", and logits `[b 1008]`."""
 
     @nn.compact
     def __call__(self, x: Float[Array, "b h w 3"]) -> tuple[Float[Array, "b 2048"], Float[Array, "b 1008"]]:

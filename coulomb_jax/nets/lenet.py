@@ -1,4 +1,4 @@
-"""LeNet-5 [lecun1998] as its published MNIST weights have it: the features of a Frechet distance on digits."""
+"""LeNet-5 [lecun1998] as published MNIST weights have it: the features of a Frechet distance on digits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Residual nets for CIFAR-10 [he2016] as their published weights have them: features of a Frechet distance."""
+"""Residual nets for CIFAR-10 [he2016] as published weights have them: features of a Frechet distance."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def layer(path: str) -> tuple[str, str | None]:
 
 
 def prepare(pixels: Float[Array, "b h w 3"]) -> Float[Array, "b 32 32 3"]:
-    """Pixels 0 to 255 resized, scaled to [0, 1], less the means, over the deviations of ImageNet's channels."""
+    """Pixels 0 to 255 resized, scaled to [0, 1], less ImageNet's means, over its deviations."""
     resized = jax.image.resize(pixels, (pixels.shape[0], SIDE, SIDE, 3), "linear", precision="highest")
     mean, deviation = (np.float32(row)[None, None, None] for row in (MEAN, DEVIATION))
     return (resized * jnp.float32(1 / 255) - mean) / deviation

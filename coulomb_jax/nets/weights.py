@@ -169,20 +169,21 @@ def _parameter(tensor, *_):
     return tensor
 
 
+KNOWN = {
+    ("collections", "OrderedDict"): OrderedDict,
+    ("torch._utils", "_rebuild_tensor_v2"): _tensor,
+    ("torch._utils", "_rebuild_parameter"): _parameter,
+    **{("torch", name): dtype for name, dtype in STORAGES.items()},
+}
+
+
 class _Reader(pickle.Unpickler):
     """Knows the names that a state dict needs, each as something that only holds numbers."""
 
-    KNOWN = {
-        ("collections", "OrderedDict"): OrderedDict,
-        ("torch._utils", "_rebuild_tensor_v2"): _tensor,
-        ("torch._utils", "_rebuild_parameter"): _parameter,
-        **{("torch", name): dtype for name, dtype in STORAGES.items()},
-    }
-
     def find_class(self, module, name):
-        if (module, name) not in self.KNOWN:
+        if (module, name) not in KNOWN:
             raise pickle.UnpicklingError(f"it asks for {module}.{name}, which no array of numbers needs")
-        return self.KNOWN[module, name]
+        return KNOWN[module, name]
 
     def persistent_load(self, pid):
         _, dtype, key, *_ = pid

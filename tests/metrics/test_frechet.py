@@ -95,9 +95,9 @@ def test_saved_statistics_come_back_and_know_what_they_are_of(tmp_path):
     assert (back.count, back.fingerprint) == (20, "abc")
     np.testing.assert_array_equal(back.mean, made.mean)
     np.testing.assert_array_equal(back.scatter, made.scatter)
-    with pytest.raises(ValueError, match="features xyz are asked for, but .* is of abc"):
+    with pytest.raises(ValueError, match=r"features xyz are asked for, but .* is of abc"):
         Statistics.load(path, "xyz")
-    with pytest.raises(ValueError, match="must be of the same features"):
+    with pytest.raises(ValueError, match=r"must be of the same features"):
         frechet_distance(back, back._replace(fingerprint="xyz"))
 
 
@@ -152,16 +152,16 @@ def test_bias_at_equal_laws_is_as_one_over_the_count():
 
 def test_bad_input_is_refused():
     data = rows(0, 10, 3)
-    with pytest.raises(ValueError, match="at least 2 rows of features, but there are 1"):
+    with pytest.raises(ValueError, match=r"at least 2 rows of features, but there are 1"):
         frechet_distance(statistics(data[:1]), statistics(data))
-    with pytest.raises(ValueError, match="must be of the same features"):
+    with pytest.raises(ValueError, match=r"must be of the same features"):
         frechet_distance(statistics(data), statistics(data[:, :2]))
     with pytest.raises(ValueError, match=r"rows \[n d\]"):
         statistics(data[0])
-    with pytest.raises(ValueError, match="must be finite"):
+    with pytest.raises(ValueError, match=r"must be finite"):
         statistics(data * np.nan)
-    with pytest.raises(ValueError, match="at least 2 resamples"):
+    with pytest.raises(ValueError, match=r"at least 2 resamples"):
         frechet_interval(0, data, data, resamples=1)
-    with pytest.raises(ValueError, match="level between 0 and 1"):
+    with pytest.raises(ValueError, match=r"level between 0 and 1"):
         frechet_interval(0, data, data, level=1.0)
     assert math.isfinite(frechet_distance(statistics(data), statistics(data[:2])))

@@ -157,13 +157,13 @@ def test_bad_input_is_refused():
     x = rows(0, 10, 3)
     with pytest.raises(ValueError, match=r"rows \[n d\] of one width"):
         kid(x, x[:, :2])
-    with pytest.raises(ValueError, match="at least 4 rows, but they have 3 and 10"):
+    with pytest.raises(ValueError, match=r"at least 4 rows, but they have 3 and 10"):
         kid(x[:3], x)
-    with pytest.raises(ValueError, match="at least 1000 rows"):
+    with pytest.raises(ValueError, match=r"at least 1000 rows"):
         kid_subsets(0, x, x)
-    with pytest.raises(ValueError, match="at least 2 subsets"):
+    with pytest.raises(ValueError, match=r"at least 2 subsets"):
         kid_subsets(0, x, x, subsets=1)
-    with pytest.raises(ValueError, match="must be finite"):
+    with pytest.raises(ValueError, match=r"must be finite"):
         kid(x, x * np.nan)
-    with pytest.raises(ValueError, match="which is no bandwidth; give a kernel"):
+    with pytest.raises(ValueError, match=r"which is no bandwidth; give a kernel"):
         features_mmd(jax.random.key(0), np.ones((9, 2)), np.ones((9, 2)))

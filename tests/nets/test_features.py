@@ -201,13 +201,13 @@ def test_bad_input_is_refused(tmp_path, residual):
         load("lenet", lenet)(pictures(2, 32, 3))
     with pytest.raises(ValueError, match=r"\(n, h, w, 1\) or \(n, h, w, 3\), not \(32, 32, 3\)"):
         residual(pictures(1, 32, 3)[0])
-    with pytest.raises(ValueError, match="must be uint8, or floats"):
+    with pytest.raises(ValueError, match=r"must be uint8, or floats"):
         residual(pictures(1, 32, 3).astype(np.int32))
-    with pytest.raises(ValueError, match="must be finite"):
+    with pytest.raises(ValueError, match=r"must be finite"):
         residual(np.full((1, 32, 32, 3), np.nan))
     with pytest.raises(ValueError, match=r"no net of features 'lenett'; did you mean lenet or"):
         load("lenett", lenet)
-    with pytest.raises(ValueError, match="is of another net: there is no array 'conv1.weight'"):
+    with pytest.raises(ValueError, match=r"is of another net: there is no array 'conv1.weight'"):
         load("resnet20", lenet)
-    with pytest.raises(ValueError, match="at least 1 image"):
+    with pytest.raises(ValueError, match=r"at least 1 image"):
         load("lenet", lenet, block=0)

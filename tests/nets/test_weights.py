@@ -77,7 +77,7 @@ def test_an_npz_is_read_and_known_by_its_sha256(tmp_path):
     file = weights.read(path)
     np.testing.assert_array_equal(file.array("a"), [[0, 1, 2], [3, 4, 5]])
     assert file.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
-    with pytest.raises(ValueError, match="is of another net: there is no array 'b'"):
+    with pytest.raises(ValueError, match=r"is of another net: there is no array 'b'"):
         file.array("b")
 
 
@@ -102,7 +102,7 @@ def test_views_of_one_storage_are_cut_out_of_it(tmp_path):
 def test_no_shape_reaches_beyond_its_storage(tmp_path, offset, shape, strides):
     state = {"a": tensor("0", "FloatStorage", offset, shape, strides)}
     path = archive(tmp_path / "net.pth", state, {"0": np.zeros(12, np.float32)})
-    with pytest.raises(ValueError, match="a reaches beyond the numbers stored for it"):
+    with pytest.raises(ValueError, match=r"a reaches beyond the numbers stored for it"):
         weights.read(path)
 
 
@@ -131,24 +131,26 @@ def test_a_file_must_be_what_its_name_says(tmp_path):
     path.rename(right := tmp_path / f"net-2015-12-05-{digest[:8]}.pth")
     assert weights.read(right).sha256 == digest
     right.rename(wrong := tmp_path / "pt_inception-2015-12-05-6726825d.pth")
-    with pytest.raises(ValueError, match="should begin with 6726825d, but it is .*; download the file again"):
+    with pytest.raises(
+        ValueError, match=r"should begin with 6726825d, but it is .*; download the file again"
+    ):
         weights.read(wrong)
 
 
 def test_other_files_are_refused(tmp_path):
-    with pytest.raises(FileNotFoundError, match="there is none at .*none.npz"):
+    with pytest.raises(FileNotFoundError, match=r"there is none at .*none.npz"):
         weights.read(tmp_path / "none.npz")
     path = tmp_path / "weights.npz"
     path.write_text("<html>quota exceeded</html>")
     with pytest.raises(ValueError, match=r"neither an \.npz nor a file of torch\.save"):
         weights.read(path)
     np.savez(path, a=np.array([{}], dtype=object))
-    with pytest.raises(ValueError, match="allow_pickle"):
+    with pytest.raises(ValueError, match=r"allow_pickle"):
         weights.read(path)
     path.write_bytes(weights.OLDER + b"\x80")
-    with pytest.raises(ValueError, match="is it whole"):
+    with pytest.raises(ValueError, match=r"is it whole"):
         weights.read(path)
-    with pytest.raises(ValueError, match="not a state dict"):
+    with pytest.raises(ValueError, match=r"not a state dict"):
         weights.read(archive(path, [tensor("0", "FloatStorage", 0, (1,), (1,))], {"0": np.zeros(1)}))
 
 
@@ -203,5 +205,5 @@ def test_layers_get_their_arrays_with_the_batch_norm_folded_in(tmp_path):
     folded = np.einsum("hwi,hwio->o", x, found["kernel"]) + found["bias"]
     np.testing.assert_allclose(folded, expected, rtol=1e-5)
     shapes["c"]["kernel"] = jax.ShapeDtypeStruct((2, 4, 3, 6), "f4")
-    with pytest.raises(ValueError, match="c should have the shape .* but has"):
+    with pytest.raises(ValueError, match=r"c should have the shape .* but has"):
         weights.params(shapes, weights.read(path), lambda name: (name, "n"), 0.1)

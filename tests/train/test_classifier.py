@@ -38,9 +38,9 @@ def test_the_same_arguments_give_the_same_file(tmp_path, digits):
 
 def test_bad_input_is_refused(tmp_path, digits):
     images, labels = digits
-    with pytest.raises(ValueError, match="at least 100 gray images"):
+    with pytest.raises(ValueError, match=r"at least 100 gray images"):
         train_lenet(tmp_path / "a.npz", images[:99], labels[:99])
-    with pytest.raises(ValueError, match="at least 100 gray images"):
+    with pytest.raises(ValueError, match=r"at least 100 gray images"):
         train_lenet(tmp_path / "a.npz", images / 255, labels)
-    with pytest.raises(ValueError, match="a label from 0 to 9"):
+    with pytest.raises(ValueError, match=r"a label from 0 to 9"):
         train_lenet(tmp_path / "a.npz", images, labels + 1)
