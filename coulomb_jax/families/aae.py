@@ -1,4 +1,4 @@
-"""Adversarial autoencoder [makhzani2016]: the WAE-GAN with a reconstruction and an encoder move of their own."""
+"""Adversarial autoencoder [makhzani2016]: WAE-GAN with two moves for the encoder."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ def deterministic(encoder: Net, decoder: Net, objective, draw) -> Family:
 
 
 def cross_entropy(x: Float[Array, "b ..."], y: Float[Array, "b ..."], reduction: str) -> Float[Array, ""]:
-    """Cross-entropy of pixels in [0, 1], averaged over the batch; reduced over coordinates as `squared_error`.
+    """Cross-entropy of pixels in [0, 1], averaged over the batch, reduced as `squared_error`.
 
     A reconstruction `y` is kept 1e-6 inside its ends: float32 has no 1 - 1e-8.
     """
@@ -107,7 +107,7 @@ def cross_entropy(x: Float[Array, "b ..."], y: Float[Array, "b ..."], reduction:
 
 
 def told_apart(logit, real: Float[Array, "b d"], fake: Float[Array, "b d"]) -> Float[Array, ""]:
-    """What a logistic critic minimises, the cross-entropy of telling `real` from `fake`: 2 ln 2 if it cannot."""
+    """What a logistic critic minimises: the cross-entropy of telling `real` from `fake`."""
     return jnp.mean(jax.nn.softplus(-logit(real))) + jnp.mean(jax.nn.softplus(logit(fake)))
 
 

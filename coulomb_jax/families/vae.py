@@ -20,7 +20,7 @@ def vae(
     beta: float = 1.0,
     likelihood: str = "normal",
     variance: float = 0.5,
-    limit: float | None = None,
+    deviation_limit: float | None = None,
     reduction: str = "sum",
 ) -> Family:
     """-ln p(x|z) + beta * KL(q(z|x) || N(0, I)), summed over coordinates, batch mean.
@@ -34,8 +34,8 @@ def vae(
         and ln(2 pi) / 2 are left out.
       variance: of the "normal" decoder, in squared units of the data. 0.5 makes the first term the plain
         squared error, 1 is the usual unit variance.
-      limit: keeps the posterior's log-deviations within +-limit by a tanh, 5 in [ghosh2020]'s code; None
-        leaves them free.
+      deviation_limit: bound of the posterior's log-deviations, kept by a tanh, 5 in the code of
+        [ghosh2020]; None leaves them free.
       reduction: of -ln p(x|z) over coordinates, "sum" (the likelihood's) or "mean".
 
     Raises:
@@ -50,13 +50,15 @@ def vae(
         )
     if not variance > 0:
         raise ValueError(f"the decoder's variance must be positive, not {variance}")
-    if limit is not None and not limit > 0:
-        raise ValueError(f"the limit of log-deviations must be positive, not {limit}; None is no limit")
+    if deviation_limit is not None and not deviation_limit > 0:
+        raise ValueError(
+            f"the limit of log-deviations must be positive, not {deviation_limit}; None is no limit"
+        )
     coordinates = math.prod(arch.x_shape) if reduction == "sum" else 1
 
     def posterior(nets, x):
         mean, spread = jnp.split(nets.encoder(x), 2, axis=1)
-        return mean, spread if limit is None else 2.0 * limit * jnp.tanh(spread)
+        return mean, spread if deviation_limit is None else 2.0 * deviation_limit * jnp.tanh(spread)
 
     def encode(nets, x, key):
         mean, log_var = posterior(nets, x)

@@ -17,7 +17,7 @@ def wae_gan(
     recon_scale: float = 0.05,
     reduction: str = "sum",
 ) -> Family:
-    """0.05 * squared reconstruction error + weight * -ln(probability that the critic takes a code for the prior's).
+    """0.05 * squared reconstruction error - weight * ln P(the critic takes a code for a draw of the prior).
 
     A round is algorithm 1 of the paper: the critic moves, then encoder and decoder on the same batch. (Its
     authors' code has them the other way round.)
