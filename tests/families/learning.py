@@ -8,7 +8,7 @@ from coulomb_jax.metrics.likelihood import kde_log_likelihood
 from experiments import files, run
 
 STEPS = 3000
-WIDTHS = (0.05, 0.1, 0.2, 0.3, 0.5)
+WIDTHS = (0.1, 0.2, 0.3, 0.5)
 
 
 def log_likelihood(samples):

@@ -19,7 +19,7 @@ from tests.families.restated import X, identity_nets, losses
 SMALL = {"z_dim": 3, "x_range": (0.0, 1.0), "name": "rae", "hidden": (4, 6), "activation": "silu"}
 IMAGES = Architecture((8, 8, 1), gain=20.0, **SMALL)
 WIDE = Architecture((16, 16, 1), gain=20.0, **SMALL)
-SPECTRAL = Architecture((16, 16, 1), spectral=True, **SMALL)
+SPECTRAL = Architecture((16, 16, 1), gain=20.0, spectral=True, **SMALL)
 
 
 def decoder_of_matrix(matrix):
