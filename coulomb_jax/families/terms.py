@@ -92,3 +92,25 @@ def deterministic(encoder: Net, decoder: Net, objective, draw) -> Family:
         decode=lambda nets, z: nets.decoder(z),
         draw=draw,
     )
+
+
+def cross_entropy(x: Float[Array, "b ..."], y: Float[Array, "b ..."], reduction: str) -> Float[Array, ""]:
+    """Cross-entropy of pixels in [0, 1], averaged over the batch, reduced as `squared_error`.
+
+    A reconstruction `y` is kept 1e-6 inside its ends: float32 has no 1 - 1e-8.
+    """
+    if reduction not in REDUCTIONS:
+        raise ValueError(nearest("reduction", reduction, REDUCTIONS))
+    y = jnp.clip(y, 1e-6, 1.0 - 1e-6)
+    nats = -(x * jnp.log(y) + (1.0 - x) * jnp.log1p(-y)).reshape(x.shape[0], -1)
+    return jnp.mean((jnp.sum if reduction == "sum" else jnp.mean)(nats, axis=1))
+
+
+def told_apart(logit, real: Float[Array, "b d"], fake: Float[Array, "b d"]) -> Float[Array, ""]:
+    """What a logistic critic minimises: the cross-entropy of telling `real` from `fake`."""
+    return jnp.mean(jax.nn.softplus(-logit(real))) + jnp.mean(jax.nn.softplus(logit(fake)))
+
+
+def taken_for_real(logit, fake: Float[Array, "b d"]) -> Float[Array, ""]:
+    """What an encoder minimises against a logistic critic, without saturation [goodfellow2014]."""
+    return jnp.mean(jax.nn.softplus(-logit(fake)))

@@ -41,6 +41,8 @@ class Architecture:
       gain: factor on the initial standard deviation of the weights.
       x_scale: the unit of the data that the nets work in: the encoder sees x / x_scale, the decoder's
         output is multiplied by it. Losses stay in the data's own units.
+      spectral: spectral norm on every weight of encoder and decoder but the decoder's first, as the RAE-SN
+        of [ghosh2020] has it. infogan's encoder is under it in any case.
       dtype: what the nets compute in, "float32" or "bfloat16"; parameters are float32.
       remat: training computes the inside of the nets again for the gradient, to save memory.
     """
@@ -54,6 +56,7 @@ class Architecture:
     activation: str = "relu"
     gain: float = 1.0
     x_scale: float = 1.0
+    spectral: bool = False
     dtype: str = "float32"
     remat: bool = False
 
@@ -95,6 +98,12 @@ class Architecture:
         from coulomb_jax.nets.critic import Critic
 
         return Net(Critic(self, tuple(hidden)), (self.z_dim,))
+
+    def scalar(self) -> Net:
+        """A learned number that takes nothing and begins at 0: the logarithm of a decoder's deviation."""
+        from coulomb_jax.nets.scalar import Scalar
+
+        return Net(Scalar(), None)
 
     @property
     def _file(self) -> Any:

@@ -25,7 +25,9 @@ class Row(NamedTuple):
     x_range: tuple[float, float] | None
 
 
-CONFIGS = files.names()
+# Presets with other nets, moves or derivatives than the config's default.
+VARIANTS = ["rae.py:gradient", "rae.py:spectral", "vae.py:learned"]
+CONFIGS = files.names() + VARIANTS
 SETS = {"grid": ((2,), None), "digits": ((8, 8, 1), (0.0, 1.0))}
 
 
