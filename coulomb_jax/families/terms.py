@@ -92,3 +92,15 @@ def deterministic(encoder: Net, decoder: Net, objective, draw) -> Family:
         decode=lambda nets, z: nets.decoder(z),
         draw=draw,
     )
+
+
+def warm_up(nets, rounds: int) -> Float[Array, ""] | float:
+    """The factor that grows from 1 / rounds at the stage's first round to 1 at round `rounds`; 1 for 0."""
+    return jnp.minimum(1.0, (nets.step + 1) / rounds) if rounds else 1.0
+
+
+def noisy(nets, mean: Float[Array, "b d"], log_var: Float[Array, "b d"], key) -> Float[Array, "b d"]:
+    """A draw from N(mean, diag exp(log_var)) for each of this device's examples; a key of None: the mean."""
+    if key is None:
+        return mean
+    return mean + jnp.exp(0.5 * log_var) * noise(nets, key, mean.shape)
