@@ -27,6 +27,7 @@ SETTINGS = {
     "fashion_mnist": vae.IMAGES | SHORT,
     "images": vae.IMAGES | SHORT,
     "celeba": vae.SETTINGS["celeba"] | SHORT | {"family.warm_up": 10_000},
+    "celeba:standin": {"family.warm_up": 150},
     "cifar10": vae.RAE_NETS | SHORT | {"family.warm_up": 5_000},
     "svhn": vae.RAE_NETS | SHORT | {"family.warm_up": 7_000},
 }
