@@ -21,7 +21,7 @@ def test_vamp_paper_is_the_authors_code(dataset):
 
 @pytest.mark.parametrize("dataset", ["mnist", "fashion_mnist"])
 def test_iop_paper_is_the_authors_code(dataset):
-    # takahashi2019: three tanh layers of 500 in all nets, latent 40, dropout 0.5 before the last of the ratio,
+    # takahashi2019: three tanh layers of 500 everywhere, latent 40, dropout 0.5 before the ratio's last,
     # ten ratio moves to one, Adam 1e-4 and 1e-3, 1000 epochs of 500 steps, 100 of them warm-up.
     config = files.read("vae_iop.py:paper", dataset)[1]
     family = config.family
