@@ -11,7 +11,10 @@ from ml_collections import ConfigDict
 
 from experiments.configs import base, vae
 
+# A prior that learns shrinks to the modes' centres where the decoder's variance exceeds theirs, 0.1.
 SETTINGS = {
+    "grid:prior": {"family.variance": 0.02},
+    "grid:both": {"family.variance": 0.02},
     ":prior": {"family.posterior_blocks": 0, "family.prior_blocks": 2},
     ":both": {"family.prior_blocks": 2},
 } | {name: table for name, table in vae.SETTINGS.items() if name not in ("", "grid")}
