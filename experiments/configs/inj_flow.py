@@ -11,9 +11,13 @@ from ml_collections import ConfigDict
 
 from experiments.configs import base, vae
 
-SETTINGS = {":gmm": {"sampler.name": "gmm"}} | {
-    name: table for name, table in vae.SETTINGS.items() if name not in ("", "grid")
-}
+SETTINGS = {
+    # A decoder that is constant on each mode has no volume there: at a variance above the modes' own, 0.1,
+    # the loss falls without bound. No variance tried makes it a good model of 25 separate modes: -10.6
+    # nats at this one after 8,000 steps, where one normal law has -8.2.
+    "grid": {"family.variance": 0.005},
+    ":gmm": {"sampler.name": "gmm"},
+} | {name: table for name, table in vae.SETTINGS.items() if name not in ("", "grid")}
 
 
 def get_config(setting: str = "grid") -> ConfigDict:
