@@ -25,7 +25,7 @@ FLOORS = {
     ),
     "metrics": ({"metrics", "density", "mmd"}, NUMERIC),
     "families": ({"families", "density", "mmd", "family", "naming", "nets"}, NUMERIC),
-    "samplers": ({"samplers", "density", "mmd", "family", "naming"}, NUMERIC),
+    "samplers": ({"samplers", "density", "mmd", "family", "naming", "nets"}, NUMERIC),
     "train": (
         {"train", "model", "nets", "data", "family", "naming"},
         NUMERIC | {"optax", "orbax", "tensorboardX", "tqdm", "grain"},

@@ -114,3 +114,15 @@ def told_apart(logit, real: Float[Array, "b d"], fake: Float[Array, "b d"]) -> F
 def taken_for_real(logit, fake: Float[Array, "b d"]) -> Float[Array, ""]:
     """What an encoder minimises against a logistic critic, without saturation [goodfellow2014]."""
     return jnp.mean(jax.nn.softplus(-logit(fake)))
+
+
+def warm_up(nets, rounds: int) -> Float[Array, ""] | float:
+    """The factor that grows from 1 / rounds at the stage's first round to 1 at round `rounds`; 1 for 0."""
+    return jnp.minimum(1.0, (nets.step + 1) / rounds) if rounds else 1.0
+
+
+def noisy(nets, mean: Float[Array, "b d"], log_var: Float[Array, "b d"], key) -> Float[Array, "b d"]:
+    """A draw from N(mean, diag exp(log_var)) for each of this device's examples; a key of None: the mean."""
+    if key is None:
+        return mean
+    return mean + jnp.exp(0.5 * log_var) * noise(nets, key, mean.shape)

@@ -105,6 +105,25 @@ class Architecture:
 
         return Net(Scalar(), None)
 
+    def table(self, rows: int, mean: float, deviation: float) -> Net:
+        """A net that takes nothing and gives `rows` learned examples; see `coulomb_jax.nets.table`."""
+        from coulomb_jax.nets.table import Table
+
+        return Net(Table(self, rows, mean, deviation), None)
+
+    def ratio(self, hidden: tuple[int, ...]) -> Net:
+        """Codes `[b z_dim]` to a log-ratio of densities each, `[b]`."""
+        from coulomb_jax.nets.ratio import Ratio
+
+        return Net(Ratio(self, tuple(hidden)), (self.z_dim,))
+
+    def flow(self, blocks: int, hidden: tuple[int, ...], *, context: int = 0, gated: bool = False) -> Net:
+        """An invertible map of codes, given `context` further numbers; see `coulomb_jax.nets.flow`."""
+        from coulomb_jax.nets.flow import Flow
+
+        flow = Flow(self.z_dim, context, blocks, tuple(hidden), gated)
+        return Net(flow, (self.z_dim + context,))
+
     @property
     def _file(self) -> Any:
         return importlib.import_module(f"coulomb_jax.nets.{self.name}")

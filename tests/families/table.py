@@ -39,6 +39,8 @@ def row(name: str, dataset: str, *, net: str = "mlp", optimizer: str = "adam") -
     config.arch.hidden, config.arch.name = (16, 8), net
     if net == "dcgan":  # eight channels in place of a thousand: keeps the codes as far apart
         config.arch.gain = 10.0
+    if "ratio_moves" in config.family:  # the moves of a round are unrolled: two show what ten do
+        config.family.ratio_moves = 2
     arch = config.arch.to_dict() | {"x_shape": x_shape, "x_range": x_range}
     plain = config.to_dict()
     _, family = saved.build(saved.describe(arch, plain["family"], plain["sampler"]))
