@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -36,3 +38,8 @@ def kl_to_standard(mean: Float[Array, "b d"], log_var: Float[Array, "b d"]) -> F
     [kingma2014] appendix B.
     """
     return 0.5 * jnp.sum(mean**2 + jnp.exp(log_var) - 1.0 - log_var, axis=1)
+
+
+def entropy(log_var: Float[Array, "b d"]) -> Float[Array, " b"]:
+    """Entropy of N(., diag exp(log_var)) in nats, summed over dimensions, unreduced over b."""
+    return 0.5 * jnp.sum(log_var + math.log(2.0 * math.pi * math.e), axis=1)
