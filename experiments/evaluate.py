@@ -100,11 +100,11 @@ def draw_figures(
     records = read(folder.parent / "metrics.jsonl")
     figures.training_curves(shown["curves"], records, title=title)
     if source.range is None:
-        generated = model.sample(keys[1], len(source.test))
+        true, generated = in_plane(source.test, model.sample(keys[1], len(source.test)))
         caption = f"test log-likelihood {values['log_likelihood']:.2f}"
         if source.entropy_bound is not None:
             caption += f" (bound {source.entropy_bound:.2f})"
-        figures.samples_in_plane(shown["samples"], source.test, generated, title=title, caption=caption)
+        figures.samples_in_plane(shown["samples"], true, generated, title=title, caption=caption)
     else:
         shown["reconstructions"] = folder / "reconstructions.png"
         originals = np.asarray(to_units(jnp.asarray(spread_out(source.test, 32)), source.range))
@@ -118,6 +118,14 @@ def draw_figures(
         samples = model.sample(keys[1], 64)
         figures.image_grid(shown["samples"], samples, value_range=source.range, title=title)
     return list(shown.values())
+
+
+def in_plane(true: np.ndarray, generated: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Both sets of points as they are in the plane, or seen along the first two principal axes of the true."""
+    if true.shape[1] == 2:
+        return true, generated
+    axes = np.linalg.svd(true - true.mean(axis=0), full_matrices=False)[2][:2]
+    return true @ axes.T, generated @ axes.T
 
 
 def summary(per_model: list[dict[str, float]]) -> tuple[dict[str, float], dict[str, float]]:

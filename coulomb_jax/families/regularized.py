@@ -52,9 +52,7 @@ def regularized(
       components: of the mixture.
       distance: least distance of its centres; 0 for one-hot ones.
       generator: hidden layers of the learned prior.
-      critic: those of the critic.
-      critic_moves: a round.
-      gradient_penalty: weight of the critic's (slope - 1)^2.
+      critic: those of the critic, `critic_moves` a round, `gradient_penalty` the weight of (slope - 1)^2.
       recon_scale: factor on the reconstruction term.
       reduction: of the squared error over coordinates, "sum" or "mean".
 
@@ -68,10 +66,7 @@ def regularized(
     learned, kl = prior == "learned", regularizer == "kl"
     law = None if learned else laws.named(prior, arch.z_dim, components, distance)
     if (learned and regularizer in ("none", "kl")) or (kl and law.divergence is None):
-        raise ValueError(
-            f"no distance of codes from the prior {prior} is given by the regularizer {regularizer}; "
-            "choose another of the two"
-        )
+        raise ValueError(f"{regularizer} is no distance from the prior {prior}; choose another of the two")
 
     def draw(nets, key, n):
         return nets.generator(jax.random.normal(key, (n, arch.z_dim))) if learned else law.draw(key, n)
