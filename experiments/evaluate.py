@@ -121,7 +121,7 @@ def draw_figures(
 
 
 def in_plane(true: np.ndarray, generated: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Both sets of points as they are in the plane, or seen along the first two principal axes of the true."""
+    """Both sets of points where they are in the plane, else along the first two principal axes of `true`."""
     if true.shape[1] == 2:
         return true, generated
     axes = np.linalg.svd(true - true.mean(axis=0), full_matrices=False)[2][:2]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from coulomb_jax.data.source import Source, fingerprint
@@ -60,7 +62,7 @@ def smooth_net(latent: int, net: int = 0) -> tuple[np.ndarray, ...]:
     sizes = (latent, HIDDEN, HIDDEN, SIDE * SIDE)
     return tuple(
         random.standard_normal((inputs, outputs)) * (GAIN / inputs**0.5)
-        for inputs, outputs in zip(sizes, sizes[1:])
+        for inputs, outputs in itertools.pairwise(sizes)
     )
 
 

@@ -230,7 +230,7 @@ def presets(dataset: str, settings: Mapping[str, Mapping] | None = None) -> list
 def _every_key(dataset: str, family: str, further: Sequence[str]) -> ConfigDict:
     """All keys at the defaults of the functions that read them."""
     arch = _options(Architecture, skip=("x_shape", "x_range", "dtype", "remat"))
-    sizes = Architecture(x_shape=(2,), z_dim=2)
+    sizes = Architecture(x_shape=(2,), z_dim=16)  # enough for ten one-hot centres
     made = families.make(family, sizes)
     moves = [*(u.name for u in state.updates(made)), *further]
     stages = [s.name for s in made.stages if not isinstance(s, Fit)]

@@ -37,6 +37,9 @@ def row(name: str, dataset: str, *, net: str = "mlp", optimizer: str = "adam") -
     config.arch.hidden, config.arch.name = (16, 8), net
     if net == "dcgan":  # eight channels in place of a thousand: keeps the codes as far apart
         config.arch.gain = 10.0
+    for option, size in {"critic": (8,), "generator": (8,), "critic_moves": 2}.items():
+        if option in config.family:
+            config.family[option] = size
     arch = config.arch.to_dict() | {"x_shape": x_shape, "x_range": x_range}
     plain = config.to_dict()
     _, family = saved.build(saved.describe(arch, plain["family"], plain["sampler"]))
