@@ -58,7 +58,8 @@ def load(
 
 def smooth_net(latent: int, net: int = 0) -> tuple[np.ndarray, ...]:
     """The three weight matrices, `[inputs outputs]`."""
-    random = np.random.default_rng([net, latent])
+    # A third number, as the streams of the pictures have two.
+    random = np.random.default_rng([net, latent, 2])
     sizes = (latent, HIDDEN, HIDDEN, SIDE * SIDE)
     return tuple(
         random.standard_normal((inputs, outputs)) * (GAIN / inputs**0.5)

@@ -159,7 +159,8 @@ for _set in ("cifar10", "svhn"):
     }
 
 
-# Pictures of 8 latent dimensions; the preset "latent16" has twice as many. Every third epoch or so is new.
+# Pictures of 8 latent dimensions, as many as the code has; the preset "latent16" has 16 of both. The U-shaped
+# curve of [prathosh2021] is over --config.arch.z_dim.
 SETTINGS["synthetic"] = {
     "batch": 100,
     "steps": 10_000,

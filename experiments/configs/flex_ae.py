@@ -32,7 +32,14 @@ def rates(base_rate: float) -> dict[str, float]:
 
 # The authors' code. Its nets are nearly those of [dai2019], which stand in for them: their encoder has no
 # spectral norm, their decoder one convolution more.
-CODE = rates(1e-4) | {"batch": 128, "steps": 130_001, "arch.name": "infogan", "arch.hidden": ()}
+CODE = rates(1e-4) | {
+    "batch": 128,
+    "steps": 130_001,
+    "arch.name": "infogan",
+    "arch.hidden": (),
+    "family.generator": (1024,) * 4,
+    "family.critic": (1024,) * 4,
+}
 # Minutes on two CPU cores.
 SMALL = rates(5e-4) | {"family.generator": (256, 256), "family.critic": (256, 256)}
 SETTINGS = {

@@ -27,8 +27,16 @@ PAPER = CODE | {
     "arch.hidden": (1024,) * 4,
     "family.critic": (1024,) * 4,
 }
-# Minutes on two CPU cores: smaller nets, and a pressure on the mask that comes sooner.
-SMALL = CODE | {"family.critic": (256, 256), "optimizer.learning_rate": 5e-4}
+# Minutes on two CPU cores: smaller nets, larger rates that end at 0, and a first moment for the autoencoder.
+SMALL = CODE | {
+    "batch": 100,
+    "family.critic": (256, 256),
+    "optimizer.schedule": "cosine",
+    "optimizer.learning_rate": 5e-4,
+    "optimizers.autoencoder.learning_rate": 1e-3,
+    "optimizers.autoencoder.b1": 0.9,
+    "optimizers.autoencoder.b2": 0.999,
+}
 SETTINGS = {
     "grid": SMALL | {"family.likelihood": "squared_error"},
     "embedding": SMALL | {"family.likelihood": "squared_error", "arch.z_dim": 8},

@@ -77,3 +77,14 @@ def test_a_set_of_unknown_law_has_no_ceiling():
 @pytest.mark.parametrize("name", evaluate.KERNELS)
 def test_every_kernel_that_may_be_named_is_one(name):
     assert evaluate.kernel(name, 3)(np.float32(1.0)).shape == ()
+
+
+def test_points_in_space_are_seen_along_their_principal_axes():
+    random = np.random.default_rng(0)
+    turned = np.linalg.qr(random.standard_normal((6, 6)))[0]
+    flat = random.standard_normal((400, 6)) * [9.0, 4.0, 0.1, 0.1, 0.1, 0.1]
+    true, generated = evaluate.in_plane(flat @ turned, 2.0 * flat[:5] @ turned)
+    np.testing.assert_allclose(np.abs(true), np.abs(flat[:, :2]), atol=0.5)
+    np.testing.assert_allclose(generated, 2.0 * true[:5], atol=1e-9)
+    in_two = evaluate.in_plane(flat[:, :2], flat[:5, :2])
+    np.testing.assert_array_equal(in_two[0], flat[:, :2])
