@@ -58,10 +58,9 @@ def draw(
     figures.training_curves(page("curves"), read(folder.parent / "metrics.jsonl"), title=title)
     everyone = {"": s} | {f"-{name}": other for name, other in others.items()}
     if s.source.range is None:
-        if s.source.test.shape[1] == 2:
-            for ending, one in everyone.items():
-                score = values.get(f"log_likelihood{ending.replace('-', '/')}")
-                _plane(one, page(f"samples{ending}"), title + ending.replace("-", ", "), score)
+        for ending, one in everyone.items():
+            score = values.get(f"log_likelihood{ending.replace('-', '/')}")
+            _plane(one, page(f"samples{ending}"), title + ending.replace("-", ", "), score)
     else:
         for ending, one in everyone.items():
             look = _look(s, title + ending.replace("-", ", "))
@@ -77,8 +76,16 @@ def _plane(s: Subject, path: Path, title: str, score: float | None) -> None:
     caption = "" if score is None else f"test log-likelihood {score:.2f}"
     if caption and s.source.entropy_bound is not None:
         caption += f" (bound {s.source.entropy_bound:.2f})"
-    generated = s.samples[: len(s.source.test)]
-    figures.samples_in_plane(path, s.source.test, generated, title=title, caption=caption or None)
+    true, generated = in_plane(s.source.test, s.samples[: len(s.source.test)])
+    figures.samples_in_plane(path, true, generated, title=title, caption=caption or None)
+
+
+def in_plane(true: np.ndarray, generated: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Both sets of points where they are in the plane, else along the first two principal axes of `true`."""
+    if true.shape[1] == 2:
+        return true, generated
+    axes = np.linalg.svd(true - true.mean(axis=0), full_matrices=False)[2][:2]
+    return true @ axes.T, generated @ axes.T
 
 
 def _pictures(s: Subject, page, look: dict) -> None:

@@ -54,3 +54,8 @@ def log_mixture(
     """ln of the mean of the k densities N(mean_k, diag exp(log_var_k)) at each row of z, in nats."""
     each = jax.vmap(lambda m, v: log_density(z, m[None], v[None]))(mean, log_var)
     return jax.nn.logsumexp(each, axis=0) - math.log(mean.shape[0])
+
+
+def entropy(log_var: Float[Array, "b d"]) -> Float[Array, " b"]:
+    """Entropy of N(., diag exp(log_var)) in nats, summed over dimensions, unreduced over b."""
+    return 0.5 * jnp.sum(log_var + math.log(2.0 * math.pi * math.e), axis=1)

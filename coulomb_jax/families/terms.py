@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from coulomb_jax import mmd
+from coulomb_jax.density import cdf, wasserstein
 from coulomb_jax.family import Family, Net, Stage, Update
 from coulomb_jax.naming import nearest
 
@@ -65,24 +66,6 @@ def mmd2_to_prior(nets, z: Float[Array, "b d"], kernel, key: jax.Array, prior: s
     return mmd.mmd2(z, jax.random.normal(key, z.shape), kernel)
 
 
-def moment_matching(arch, kernel, *, weight: float, prior: str, recon_scale: float, reduction: str) -> Family:
-    """A deterministic autoencoder whose codes an MMD pulls towards N(0, I).
-
-    Loss: recon_scale * reconstruction + weight * MMD^2(codes, prior), eq. 2 of [sansone2019].
-    """
-
-    if weight < 0:
-        raise ValueError(f"the weight of the MMD is at least 0, not {weight}; choose another")
-
-    def objective(nets, x, key):
-        z = nets.encoder(x)
-        recon = squared_error(x, nets.decoder(z), reduction)
-        mmd2 = mmd2_to_prior(nets, z, kernel, key, prior)
-        return recon_scale * recon + weight * mmd2, {"reconstruction": recon, "mmd2": mmd2}
-
-    return deterministic(arch.encoder(), arch.decoder(), objective, normal_prior(arch.z_dim))
-
-
 def deterministic(encoder: Net, decoder: Net, objective, draw) -> Family:
     """An encoder and a decoder without noise that one move trains together."""
     return Family(
@@ -92,6 +75,79 @@ def deterministic(encoder: Net, decoder: Net, objective, draw) -> Family:
         decode=lambda nets, z: nets.decoder(z),
         draw=draw,
     )
+
+
+def penalized(
+    arch, penalties, draw, *, recon_scale: float = 1.0, reduction: str = "sum", stochastic: bool = False
+) -> Family:
+    """An autoencoder whose codes are pulled towards a prior: reconstruction and weighted penalties.
+
+    Loss: recon_scale * squared error + sum of weight * penalty, the form of eq. 2 of [sansone2019].
+
+    Args:
+      arch: the nets, an `Architecture`.
+      penalties: `{metric: (weight >= 0, penalty)}`; a penalty `(nets, key, *code) -> scalar` sees this
+        device's codes, and all of them the same key.
+      draw: of the prior, `(nets, key, n) -> z`.
+      recon_scale: factor on the reconstruction term.
+      reduction: of the squared error over coordinates, "sum" or "mean".
+      stochastic: the encoder gives a normal law's mean and log-variance, and `code` is `(z, mean,
+        log_var)` in place of `(z,)`.
+
+    Raises:
+      ValueError: a weight is negative.
+    """
+    for metric, (weight, _) in penalties.items():
+        if weight < 0:
+            raise ValueError(f"the weight of {metric} is at least 0, not {weight}; choose another")
+
+    def code(nets, x, key):
+        if not stochastic:
+            return (nets.encoder(x),)
+        mean, log_var = jnp.split(nets.encoder(x), 2, axis=1)
+        return noisy(nets, mean, log_var, key), mean, log_var
+
+    def objective(nets, x, key):
+        z, *law = code(nets, x, key)
+        recon = squared_error(x, nets.decoder(z), reduction)
+        values = {metric: penalty(nets, key, z, *law) for metric, (_, penalty) in penalties.items()}
+        loss = recon_scale * recon
+        for metric, (weight, _) in penalties.items():
+            loss += weight * values[metric]
+        return loss, {"reconstruction": recon} | values
+
+    encoder = arch.encoder(2 * arch.z_dim if stochastic else None)
+    family = deterministic(encoder, arch.decoder(), objective, draw)
+    return family._replace(encode=lambda nets, x, key: code(nets, x, key)[0])
+
+
+def matched(arch, kernel, weight: float, prior: str, **recon) -> Family:
+    """A deterministic autoencoder whose codes an MMD pulls towards N(0, I), `prior` as in `mmd2_to_prior`."""
+
+    def mmd2(nets, key, z):
+        return mmd2_to_prior(nets, z, kernel, key, prior)
+
+    return penalized(arch, {"mmd2": (weight, mmd2)}, normal_prior(arch.z_dim), **recon)
+
+
+def ks_and_covariance(law_of, weight: float):
+    """Penalties of [saseendran2021] on the whole batch's codes, each 1 on average for draws of the prior.
+
+    Args:
+      law_of: `(nets, key, b) -> Law`, the prior, where this device has `b` codes.
+      weight: of each of the two.
+    """
+
+    def ks(nets, key, z):
+        law, z = law_of(nets, key, z.shape[0]), nets.gather(z)
+        return cdf.ks(z, law.cdf) / cdf.ks_at_prior(z.shape[0])
+
+    def covariance(nets, key, z):
+        law, z = law_of(nets, key, z.shape[0]), nets.gather(z)
+        at_prior = cdf.covariance_gap_at_prior(z.shape[0], law.covariance, law.fourth)
+        return cdf.covariance_gap(z, law.covariance) / at_prior
+
+    return {"ks": (weight, ks), "covariance": (weight, covariance)}
 
 
 def cross_entropy(x: Float[Array, "b ..."], y: Float[Array, "b ..."], reduction: str) -> Float[Array, ""]:
@@ -126,3 +182,20 @@ def noisy(nets, mean: Float[Array, "b d"], log_var: Float[Array, "b d"], key) ->
     if key is None:
         return mean
     return mean + jnp.exp(0.5 * log_var) * noise(nets, key, mean.shape)
+
+
+def critic_loss(nets, key, real, fake, penalty: float, *, name: str = "critic"):
+    """What a Wasserstein critic minimises [gulrajani2017]: minus its gap, and its gradient penalty.
+
+    Args:
+      nets: its net `name` is the critic.
+      key: of the points between, at which its slope is 1.
+      real: where it grows, `[b ...]`.
+      fake: where it falls.
+      penalty: weight of (slope - 1)^2.
+    """
+    critic = getattr(nets, name)
+    gap = jnp.mean(critic(real)) - jnp.mean(critic(fake))
+    mix = nets.share(jax.random.uniform(key, (nets.devices * real.shape[0],)))
+    slopes = wasserstein.gradient_penalty(getattr(nets.frozen, name), real, fake, mix)
+    return -gap + penalty * slopes, {"gap": gap, "gradient_penalty": slopes}

@@ -93,11 +93,32 @@ class Architecture:
         """Codes `[b z_dim]` to data `[b *x_shape]` within `x_range`."""
         return Net(self._file.Decoder(self), (self.z_dim,), self.remat)
 
-    def critic(self, hidden: tuple[int, ...] = (1024, 1024, 1024, 1024)) -> Net:
-        """Codes `[b z_dim]` to one logit each, `[b]`: WAE-GAN's adversary, four layers of 512 on MNIST."""
+    def critic(self, hidden: tuple[int, ...] = (1024, 1024, 1024, 1024), *, glorot: bool = False) -> Net:
+        """Codes `[b z_dim]` to one logit each, `[b]`: WAE-GAN's adversary, four layers of 512 on MNIST.
+
+        `glorot` gives it the initial weights of a Wasserstein critic.
+        """
         from coulomb_jax.nets.critic import Critic
 
-        return Net(Critic(self, tuple(hidden)), (self.z_dim,))
+        return Net(Critic(self, tuple(hidden), glorot), (self.z_dim,))
+
+    def picture_critic(self) -> Net:
+        """Data to one number an example, `[b]`; see `coulomb_jax.nets.picture_critic`."""
+        from coulomb_jax.nets.picture_critic import PictureCritic
+
+        return Net(PictureCritic(self), self.x_shape)
+
+    def generator(self, noise_dim: int, hidden: tuple[int, ...]) -> Net:
+        """Noise `[b noise_dim]` to codes `[b z_dim]`; see `coulomb_jax.nets.generator`."""
+        from coulomb_jax.nets.generator import Generator
+
+        return Net(Generator(self, tuple(hidden)), (noise_dim,))
+
+    def mask(self) -> Net:
+        """A net that takes nothing and gives a factor for each latent dimension, `[z_dim]`."""
+        from coulomb_jax.nets.mask import Mask
+
+        return Net(Mask(self), None)
 
     def scalar(self) -> Net:
         """A learned number that takes nothing and begins at 0: the logarithm of a decoder's deviation."""

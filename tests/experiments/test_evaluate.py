@@ -10,7 +10,7 @@ from ml_collections import ConfigDict
 
 from coulomb_jax.data import digits, grid
 from coulomb_jax.data.source import Source
-from experiments import evaluate, evaluation, measures, run, subject, table
+from experiments import evaluate, evaluation, gallery, measures, run, subject, table
 from experiments.configs import base, couae
 
 OPTIONS = ConfigDict(base.EVAL | {"samples": 3000, "codes": 400})
@@ -196,3 +196,14 @@ def test_the_command_tells_what_can_be_measured(capsys, monkeypatch):
     told = capsys.readouterr().out
     for word in ("--workdir", "prd", "gmm", "interpolation"):
         assert word in told
+
+
+def test_points_in_space_are_seen_along_their_principal_axes():
+    random = np.random.default_rng(0)
+    turned = np.linalg.qr(random.standard_normal((6, 6)))[0]
+    flat = random.standard_normal((400, 6)) * [9.0, 4.0, 0.1, 0.1, 0.1, 0.1]
+    true, generated = gallery.in_plane(flat @ turned, 2.0 * flat[:5] @ turned)
+    np.testing.assert_allclose(np.abs(true), np.abs(flat[:, :2]), atol=0.5)
+    np.testing.assert_allclose(generated, 2.0 * true[:5], atol=1e-9)
+    in_two = gallery.in_plane(flat[:, :2], flat[:5, :2])
+    np.testing.assert_array_equal(in_two[0], flat[:, :2])

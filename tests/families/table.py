@@ -41,6 +41,10 @@ def row(name: str, dataset: str, *, net: str = "mlp", optimizer: str = "adam") -
         config.arch.gain = 10.0
     if "ratio_moves" in config.family:  # the moves of a round are unrolled: two show what ten do
         config.family.ratio_moves = 2
+
+    for option, size in {"critic": (8,), "generator": (8,), "critic_moves": 2}.items():
+        if option in config.family:
+            config.family[option] = size
     arch = config.arch.to_dict() | {"x_shape": x_shape, "x_range": x_range}
     plain = config.to_dict()
     _, family = saved.build(saved.describe(arch, plain["family"], plain["sampler"]))
