@@ -10,6 +10,7 @@ from absl import flags
 from ml_collections import ConfigDict, config_flags
 
 from experiments import files
+from experiments.configs import base
 
 USAGE = """usage: python -m experiments.{dataset} --config=FILE[:preset] [--config.KEY=VALUE] [--workdir=DIR]
 
@@ -52,6 +53,9 @@ def parse(dataset: str, arguments: list[str]) -> Command:
     if spec is None:
         raise ValueError(f"an experiment needs --config, one of {', '.join(files.names())}")
     name, config = files.read(spec, dataset)
+    sampler = [word for word in rest if word.startswith("--config.sampler.name=")]
+    if sampler:  # its options and the steps of its stage are keys too
+        config = base.with_sampler(config, sampler[-1].partition("=")[2])
     values = flags.FlagValues()
     flags.DEFINE_string("workdir", None, "The run folder.", flag_values=values)
     flags.DEFINE_string("coordinator", None, "Of several processes.", flag_values=values)
@@ -64,8 +68,6 @@ def parse(dataset: str, arguments: list[str]) -> Command:
 
 def usage(dataset: str) -> str:
     """What `--help` prints: the flags, and every key with its value."""
-    from experiments.configs import base
-
     _, config = files.read("couae.py", dataset)
     keys = ", ".join(config) + "; all of them with `python -m experiments.list couae.py " + dataset
     return USAGE.format(

@@ -14,7 +14,7 @@ from typing import Any
 
 from ml_collections import ConfigDict, config_dict
 
-from coulomb_jax import data, families
+from coulomb_jax import data, families, samplers
 from coulomb_jax.family import Fit
 from coulomb_jax.naming import nearest
 from coulomb_jax.nets.architecture import Architecture
@@ -194,6 +194,10 @@ SETTINGS["embedding"] = SETTINGS["grid"] | {"steps": 30_000}
 SETTINGS["embedding:tiny"] = SETTINGS["grid:tiny"] | {"data.points": 500, "data.test_points": 500}
 
 
+SIZES = Architecture(x_shape=(2,), z_dim=16)
+"""Of the nets that names of stages and moves are read from: enough for ten one-hot centres."""
+
+
 def get(
     setting: str,
     family: str,
@@ -216,9 +220,9 @@ def get(
     tables = (SETTINGS, settings or {})
     if preset and preset not in presets(dataset, settings):
         raise ValueError(nearest(f"preset of {dataset}", preset, presets(dataset, settings)))
-    config = _every_key(dataset, family, further)
     layers = ["", dataset] + ([f":{preset}", f"{dataset}:{preset}"] if preset else [])
     chosen = {k: v for layer in layers for table in tables for k, v in table.get(layer, {}).items()}
+    config = with_sampler(_every_key(dataset, family, further), chosen.pop("sampler.name", "prior"))
     for update in config.optimizers:
         for key, value in chosen.items():
             if key.startswith("optimizer."):
@@ -234,6 +238,26 @@ def get(
     return config.lock()
 
 
+def with_sampler(config: ConfigDict, name: str) -> ConfigDict:
+    """The config with another sampler: its options, and steps and optimizers of a stage that it adds.
+
+    Such a stage has as many steps as the longest of the family, and Adam at 1e-3, until they are set.
+
+    Raises:
+      ValueError: no such sampler, with the nearest valid names.
+    """
+    made = families.make(config.family.name, SIZES)
+    stages = samplers.apply(name, made).stages[len(made.stages) :]
+    steps = max(config.steps.values())
+    with config.unlocked():
+        config.sampler = {"name": name} | _options(samplers.function(name), skip=("family",))
+        for stage in (s for s in stages if not isinstance(s, Fit)):
+            config.steps[stage.name] = steps
+            for update in stage.updates:
+                config.optimizers[update.name] = _optimizer()
+    return config
+
+
 def presets(dataset: str, settings: Mapping[str, Mapping] | None = None) -> list[str]:
     """The presets that a data set has, the family's own among them."""
     split = [key.partition(":") for table in (SETTINGS, settings or {}) for key in table]
@@ -243,13 +267,9 @@ def presets(dataset: str, settings: Mapping[str, Mapping] | None = None) -> list
 def _every_key(dataset: str, family: str, further: Sequence[str]) -> ConfigDict:
     """All keys at the defaults of the functions that read them."""
     arch = _options(Architecture, skip=("x_shape", "x_range", "dtype", "remat"))
-    sizes = Architecture(x_shape=(2,), z_dim=16)  # enough for ten one-hot centres
-    made = families.make(family, sizes)
+    made = families.make(family, SIZES)
     moves = [*(u.name for u in state.updates(made)), *further]
     stages = [s.name for s in made.stages if not isinstance(s, Fit)]
-    optimizer = {"name": "adam", "learning_rate": 1e-3} | _options(
-        optimizers.make, skip=("name", "learning_rate", "steps")
-    )
     return ConfigDict(
         {
             "seed": 0,
@@ -266,11 +286,17 @@ def _every_key(dataset: str, family: str, further: Sequence[str]) -> ConfigDict:
             "arch": arch | {"z_dim": 8},
             "family": {"name": family} | _options(families.function(family), skip=("arch",)),
             "sampler": {"name": "prior"},
-            "optimizers": {move: dict(optimizer) for move in moves},
+            "optimizers": {move: _optimizer() for move in moves},
             "checkpoint": {"every": 10_000, "keep": 2},
             "eval": EVAL,
         }
     )
+
+
+def _optimizer() -> dict[str, Any]:
+    """The keys of one move's optimizer."""
+    skip = ("name", "learning_rate", "steps")
+    return {"name": "adam", "learning_rate": 1e-3} | _options(optimizers.make, skip=skip)
 
 
 def _options(function, *, skip: tuple[str, ...]) -> dict[str, Any]:

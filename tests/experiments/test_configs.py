@@ -1,10 +1,12 @@
 """Configs: what the layers merge to, the papers' numbers, and presets of one's own."""
 
+import json
+
 import pytest
 
 from coulomb_jax import data
 from coulomb_jax.train import optimizers
-from experiments import files
+from experiments import command, files, run
 from experiments.configs import base, couae, wae_mmd
 
 
@@ -211,3 +213,24 @@ def test_the_bridge_has_a_preset_for_each_kind_of_regularizer(preset):
     assert config.family.regularizer == preset.replace("learned", "critic")
     assert config.family.prior == ("learned" if preset == "learned" else "normal")
     assert set(config.optimizers) == {"autoencoder", "critic", "generator"}
+
+
+def test_a_sampler_brings_its_options_and_the_steps_and_optimizer_of_its_stage():
+    flags = ["--config=couae.py:tiny", "--config.sampler.name=flow", "--config.sampler.blocks=3"]
+    config = command.parse("digits", [*flags, "--config.optimizers.flow.learning_rate=0.1"]).config
+    assert config.sampler.to_dict() == {"name": "flow", "blocks": 3, "hidden": (128, 128, 128)}
+    assert config.steps.to_dict() == {"train": 60, "flow": 60}
+    assert config.optimizers.flow.learning_rate == 0.1
+    with pytest.raises(ValueError, match="did you mean flow"):
+        command.parse("digits", ["--config=couae.py", "--config.sampler.name=flwo"])
+
+
+@pytest.mark.slow
+def test_a_sampler_that_is_trained_is_a_stage_of_the_run(tmp_path):
+    flags = ["--config=couae.py:tiny", "--config.sampler.name=flow", "--config.steps.flow=20"]
+    config = command.parse("digits", [*flags, "--config.devices=1"]).config
+    results = run.train(config, tmp_path / "run")
+    assert results["step"] == 60 + 1 + 20  # a Fit is one step
+    lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    nats = [line["flow/loss"] for line in lines if "flow/loss" in line]
+    assert nats[-1] < nats[0]
