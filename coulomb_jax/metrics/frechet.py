@@ -118,9 +118,9 @@ def frechet_distance(a: Statistics, b: Statistics) -> float:
     with F Fᵀ = S_a: here that of the pivoted Cholesky decomposition, which needs no full rank. No eigenvalue
     has an imaginary part to drop, and nothing is added to a diagonal.
 
-    The distance of two samples of one law is not 0 but about proportional to 1/count: FID at 2,048 features is
-    reported at 10,000 or 50,000 images, and values at different counts do not compare. At counts below the
-    number of features most of it is this bias.
+    The distance of two samples of one law is not 0 but about proportional to 1/count: FID at 2,048 features
+    is reported at 10,000 or 50,000 images, and values at different counts do not compare. At counts below
+    the number of features most of it is this bias.
 
     Args:
       a: of at least two rows.

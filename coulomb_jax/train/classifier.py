@@ -13,6 +13,7 @@ from jaxtyping import Int, UInt8
 from coulomb_jax.nets.lenet import LeNet, layer, prepare
 
 BATCH, EPOCHS, RATE = 100, 3, 2e-3
+NET, ADAM = LeNet(), optax.scale_by_adam()
 
 
 def train_lenet(
@@ -40,34 +41,34 @@ def train_lenet(
     """
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 1 or len(images) < BATCH:
         raise ValueError(
-            f"LeNet is trained on at least {BATCH} gray images (n, h, w, 1) in uint8, not on {images.shape} in "
-            f"{images.dtype}; take others"
+            f"LeNet is trained on at least {BATCH} gray images (n, h, w, 1) in uint8, not on "
+            f"{images.shape} in {images.dtype}; take others"
         )
     if len(labels) != len(images) or np.min(labels) < 0 or np.max(labels) > 9:
         raise ValueError("every image needs a label from 0 to 9; LeNet has ten classes")
     steps = epochs * (len(images) // BATCH)
-    optimizer = optax.adam(optax.cosine_decay_schedule(RATE, steps))
-    net, random = LeNet(), np.random.default_rng(seed)
-    params = net.init(jax.random.key(seed), prepare(jnp.zeros((1, 32, 32, 1))))["params"]
-    state = optimizer.init(params)
-
-    @jax.jit
-    def step(params, state, pixels, classes):
-        def loss(params):
-            _, logits = net.apply({"params": params}, prepare(pixels.astype(jnp.float32)))
-            return optax.softmax_cross_entropy_with_integer_labels(logits, classes).mean()
-
-        updates, state = optimizer.update(jax.grad(loss)(params), state)
-        return optax.apply_updates(params, updates), state
-
-    for _ in range(epochs):
-        order = random.permutation(len(images))
-        for begin in range(0, len(images) - BATCH + 1, BATCH):
-            rows = order[begin : begin + BATCH]
-            params, state = step(params, state, images[rows], labels[rows].astype(np.int32))
+    random = np.random.default_rng(seed)
+    params = NET.init(jax.random.key(seed), jnp.zeros((1, 32, 32, 1)))["params"]
+    state = ADAM.init(params)
+    order = np.concatenate(
+        [random.permutation(len(images))[: steps // epochs * BATCH] for _ in range(epochs)]
+    )
+    for i, rows in enumerate(order.reshape(steps, BATCH)):
+        rate = np.float32(RATE / 2 * (1 + np.cos(np.pi * i / steps)))
+        params, state = _step(params, state, images[rows], labels[rows].astype(np.int32), rate)
     with Path(path).open("wb") as file:
         np.savez(file, **_by_published_names(params))
     return Path(path)
+
+
+@jax.jit
+def _step(params, state, pixels, classes, rate):
+    def loss(params):
+        _, logits = NET.apply({"params": params}, prepare(pixels.astype(jnp.float32)))
+        return optax.softmax_cross_entropy_with_integer_labels(logits, classes).mean()
+
+    updates, state = ADAM.update(jax.grad(loss)(params), state)
+    return jax.tree.map(lambda p, u: p - rate * u, params, updates), state
 
 
 def _by_published_names(params: dict) -> dict[str, np.ndarray]:

@@ -141,7 +141,7 @@ def test_a_resample_is_rows_drawn_again():
 
 
 def test_bias_at_equal_laws_is_as_one_over_the_count():
-    """In one dimension E FID is about (1 + 1/2)(1/n + 1/m) var: means, and deviations of variance 1/2n each."""
+    """In one dimension about (1 + 1/2)(1/n + 1/m): means of variance 1/n, and deviations of 1/2n."""
     for n in (50, 200):
         values = [
             frechet_distance(statistics(rows(i, n, 1)), statistics(rows(i + 10_000, n, 1)))

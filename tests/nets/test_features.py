@@ -69,8 +69,7 @@ def test_residual_nets_have_their_documented_accuracy(kind, documented):
     assert np.mean(features.classify(images) == records[:, 0]) == documented
 
 
-# 5x5: 1 to 6, 6 to 16, 16 to 120; dense 120 to 84 to 10. Residual nets: kernels of n blocks a stage; their files
-# hold four numbers of batch norm a channel where a folded bias stays.
+# n blocks a stage; the files hold four numbers of batch norm a channel where a folded bias stays.
 def by_hand_resnet(n):
     first = 3 * 16 * 9 + 16 + 2 * n * (16 * 16 * 9 + 16)
     second = 16 * 32 * 9 + 32 + (2 * n - 1) * (32 * 32 * 9 + 32)
