@@ -98,7 +98,7 @@ def start(
     return _in_units(_mixture(sums, centres, floor), shift, scale)
 
 
-@functools.partial(jax.jit, static_argnames=("iterations",))
+@jax.jit
 def improve(
     z: Float[Array, "n d"],
     mixture: dict[str, Array],
