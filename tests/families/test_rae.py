@@ -12,6 +12,7 @@ from coulomb_jax import families
 from coulomb_jax.nets.architecture import Architecture
 from coulomb_jax.nets.bound import AXIS, Bound
 from coulomb_jax.train.state import init_model
+from experiments import files
 from tests.families.learning import assert_learns
 from tests.families.restated import X, identity_nets, losses
 
@@ -150,6 +151,51 @@ def test_the_penalty_leaves_no_trace_in_the_decoders_statistics():
 def test_wrong_options_are_refused(options, sentence):
     with pytest.raises(ValueError, match=sentence):
         losses("rae", **options)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "weights"),
+    [
+        # plain: beta; l2: beta, lambda; gradient: beta, lambda; spectral: beta. ghosh2020, authors' code.
+        ("mnist", (5e-4, (1e-4, 1e-7), (1e-4, 5e-8), 0.009)),
+        ("cifar10", (1e-2, (1e-3, 1e-6), (9e-4, 1e-7), 0.03)),  # its own 0 for the gradient is none
+        ("celeba", (1e-4, (1e-4, 1e-7), (1e-4, 1e-7), 2.4e-3)),
+    ],
+)
+def test_configs_have_the_published_weights(dataset, weights):
+    def read(preset):
+        config = files.read(f"rae.py{preset}", dataset)[1]
+        assert config.family.reduction == "mean"
+        return config
+
+    plain, l2, gradient, spectral = weights
+    assert (read(":plain").family.code_weight, read(":plain").family.regularizer) == (plain, "none")
+    for preset, name, pair in (("", "l2", l2), (":gradient", "gradient", gradient)):
+        family = read(preset).family
+        assert (family.regularizer, family.code_weight, family.weight) == (name, *pair)
+    config = read(":spectral")
+    assert (config.family.regularizer, config.family.code_weight) == ("none", spectral)
+    assert config.arch.spectral
+
+
+@pytest.mark.parametrize(
+    ("setting", "rate", "z_dim", "images", "epochs"),
+    [
+        ("mnist:paper", 5e-4, 16, 50_000, 100),
+        ("cifar10:paper", 5e-4, 128, 40_000, 100),
+        ("celeba", 1e-3, 64, 162_770, 70),
+    ],
+)
+def test_configs_have_the_published_nets_and_lengths(setting, rate, z_dim, images, epochs):
+    dataset, _, preset = setting.partition(":")
+    config = files.read(f"rae.py:{preset}" if preset else "rae.py", dataset)[1]
+    adam = config.optimizers.autoencoder
+    assert (adam.learning_rate, adam.b1, adam.schedule) == (rate, 0.9, "cosine")
+    assert (config.arch.name, config.arch.z_dim, config.batch) == ("rae", z_dim, 100)
+    assert config.steps.train == epochs * (images // 100)
+    assert config.sampler.name == "gaussian"
+    if dataset == "celeba":
+        assert tuple(config.data.range) == (0.0, 1.0)
 
 
 @pytest.mark.slow

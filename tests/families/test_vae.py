@@ -7,6 +7,7 @@ from scipy import stats
 
 from coulomb_jax import families
 from coulomb_jax.nets.architecture import Architecture
+from experiments import files
 from tests.families.learning import assert_learns
 from tests.families.restated import X, identity_nets, losses, normal
 
@@ -122,6 +123,39 @@ def test_cv_vae_adds_one_noise_and_pulls_the_mean():
 def test_wrong_options_are_refused(name, options, sentence):
     with pytest.raises(ValueError, match=sentence):
         losses(name, **options)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "steps", "net"),
+    [
+        ("mnist", 400 * 60_000 // 64, "infogan"),
+        ("cifar10", 1000 * (50_000 // 64), "infogan"),
+        ("celeba", 70 * (162_770 // 64), "dcgan"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("preset", "family"),
+    [
+        ("cross_entropy", {"likelihood": "bernoulli"}),
+        ("fixed", {"likelihood": "normal", "variance": 1.0}),
+        ("learned", {"likelihood": "learned"}),
+    ],
+)
+def test_presets_are_the_first_stage_of_the_two_stage_vae(dataset, steps, net, preset, family):
+    config = files.read(f"vae.py:{preset}", dataset)[1]
+    assert family.items() <= config.family.to_dict().items()
+    assert (config.family.beta, config.family.deviation_limit) == (1.0, None)
+    assert (config.arch.name, config.arch.z_dim, config.batch) == (net, 64, 64)
+    assert abs(config.steps.train / steps - 1.0) < 2e-3
+    adam = config.optimizers.elbo
+    assert (adam.learning_rate, adam.b1, adam.factors) == (1e-4, 0.9, (0.5, 0.5))
+
+
+def test_the_constant_variance_has_the_published_weights_times_the_channels():
+    # ghosh2020, code: sigma 0.7; 0.039, 9e-4 and 0.01 against a squared error averaged over channels.
+    for dataset, beta in (("mnist", 0.039), ("cifar10", 3 * 9e-4), ("celeba", 3 * 0.01)):
+        family = files.read("cv_vae.py", dataset)[1].family
+        assert (family.sigma, family.beta, family.reduction) == (0.7, pytest.approx(beta), "sum")
 
 
 @pytest.mark.slow

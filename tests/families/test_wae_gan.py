@@ -6,6 +6,7 @@ import pytest
 
 from coulomb_jax import families
 from coulomb_jax.nets.architecture import Architecture
+from experiments import files
 from tests.families.learning import assert_learns
 from tests.families.restated import X, identity_nets, losses, normal
 
@@ -81,6 +82,23 @@ def test_who_learns_what():
 def test_a_negative_weight_is_refused():
     with pytest.raises(ValueError, match="weight of the adversary is at least 0, not -1"):
         losses("wae_gan", weight=-1.0)
+
+
+def test_configs_have_the_published_settings():
+    # tolstikhin2018: on MNIST, code: lambda 10, four layers of 512, rates 1e-3 and 5e-4, beta1 0.5.
+    config = files.read("wae_gan.py:paper", "mnist")[1]
+    assert (config.family.weight, config.family.recon_scale, config.family.known_prior) == (10.0, 0.05, False)
+    assert config.family.critic == (512,) * 4
+    moves = config.optimizers
+    assert (moves.autoencoder.learning_rate, moves.critic.learning_rate) == (1e-3, 5e-4)
+    # On CelebA, code: four layers of 1024 that know the prior, rate 1e-3; paper: lambda 1, 3e-4.
+    for preset, rate in (("", 5e-4), (":paper", 3e-4)):
+        config = files.read(f"wae_gan.py{preset}", "celeba")[1]
+        assert (config.family.weight, config.family.known_prior) == (1.0, True)
+        assert config.family.critic == (1024,) * 4
+        moves = config.optimizers
+        assert (moves.autoencoder.learning_rate, moves.critic.learning_rate) == (rate, 1e-3)
+        assert moves.autoencoder.b1 == moves.critic.b1 == 0.5
 
 
 @pytest.mark.slow
