@@ -210,7 +210,7 @@ def test_gmm_dae_is_the_authors_table():
 @pytest.mark.parametrize("preset", ["kl", "critic", "ks_covariance", "learned"])
 def test_the_bridge_has_a_preset_for_each_kind_of_regularizer(preset):
     config = files.read(f"regularized.py:{preset}", "digits")[1]
-    assert config.family.regularizer == preset.replace("learned", "critic")
+    assert config.family.regularizer == preset.replace("learned", "energy")
     assert config.family.prior == ("learned" if preset == "learned" else "normal")
     assert set(config.optimizers) == {"autoencoder", "critic", "generator"}
 

@@ -140,10 +140,12 @@ def test_the_mask_lies_in_the_unit_interval_and_starts_open():
 def test_it_finds_two_dimensions_in_data_of_two(seed):
     random = np.random.default_rng(3)
     first, second = random.normal(size=(2, 32)), random.normal(size=(32, 16)) * 0.5
-    arch = Architecture(x_shape=(16,), z_dim=8, x_range=(0.0, 1.0), hidden=(64, 64))
-    family = families.make("mask_aae", arch, critic=(64, 64))
+    arch = Architecture(x_shape=(16,), z_dim=8, x_range=(0.0, 1.0), hidden=(32, 32))
+    # Less fidelity and later pressure than the authors': their rounds are for a mask that has 500,000.
+    family = families.make("mask_aae", arch, critic=(64, 64), fidelity=100.0, doubling=4000)
     slow = optax.adam(5e-4, b1=0.0, b2=0.9)
-    moves = dict.fromkeys(("autoencoder", "critic", "encoder", "mask"), slow)
+    moves = {"autoencoder": optax.adam(1e-3), "critic": slow, "encoder": slow}
+    moves["mask"] = optax.adam(2e-3, b1=0.0, b2=0.9)
     state = init(family, moves, jax.random.key(seed))
     step = play(family, family.stages[0], moves)
 
@@ -155,8 +157,8 @@ def test_it_finds_two_dimensions_in_data_of_two(seed):
         )
 
     many = jax.jit(lambda state, keys: jax.lax.scan(one, state, keys))
-    state, metrics = many(state, jax.random.split(jax.random.key(200 + seed), 10_000))
-    assert metrics["mask/active"][0] > 4
+    state, metrics = many(state, jax.random.split(jax.random.key(200 + seed), 24_000))
+    assert metrics["mask/active"][0] > 6
     assert metrics["mask/active"][-1] == 2.0
     assert metrics["mask/undecided"][-1] < 0.05
     model = Model(family, state.params, state.stats, pixel_range=None)
