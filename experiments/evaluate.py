@@ -20,9 +20,9 @@ from coulomb_jax.model import Model
 from coulomb_jax.naming import nearest
 from coulomb_jax.train.checkpoint import Checkpoints
 from experiments import command, folder, measures
-from experiments.configs import base
 from experiments.evaluation import conclude
 from experiments.preparation import check_evaluation, load_sources, title_of
+from experiments.settings import EVAL
 
 USAGE = """usage: python -m experiments.evaluate --workdir=RUN [--metrics=NAMES] [--samplers=NAMES]
 
@@ -103,9 +103,7 @@ def recorded(workdir: Path) -> tuple[dict[str, Any], ConfigDict]:
     stored = json.loads((workdir / "config.json").read_text())
     usable = json.loads(json.dumps(stored))
     del usable["data"]["fingerprints"]
-    usable["eval"] = base.EVAL | {
-        k: tuple(v) if isinstance(v, list) else v for k, v in usable["eval"].items()
-    }
+    usable["eval"] = EVAL | {k: tuple(v) if isinstance(v, list) else v for k, v in usable["eval"].items()}
     return stored, ConfigDict(usable, convert_dict=True)
 
 
@@ -113,7 +111,7 @@ def main(arguments: list[str]) -> None:
     """The command; exit code 2 for bad input."""
     if {"--help", "-h"} & set(arguments):
         known = {"metrics": ", ".join(measures.MEASURES), "samplers": ", ".join(samplers.names())}
-        print(USAGE.format(keys=", ".join(base.EVAL), **known), end="")
+        print(USAGE.format(keys=", ".join(EVAL), **known), end="")
         return
     try:
         workdir, config, drawing = parse(arguments)

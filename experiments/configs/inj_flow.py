@@ -17,7 +17,7 @@ SETTINGS = {
     # nats at this one after 8,000 steps, where one normal law has -8.2.
     "grid": {"family.variance": 0.005},
     ":gmm": {"sampler.name": "gmm"},
-} | {name: table for name, table in vae.SETTINGS.items() if name not in ("", "grid")}
+} | vae.INHERITED
 
 
 def get_config(setting: str = "grid") -> ConfigDict:

@@ -68,6 +68,12 @@ SETTINGS = {
     "cifar10": RAE_NETS,
     "svhn": RAE_NETS,
 }
+# What the families that differ in the prior or the posterior take over: all but the choice of likelihood.
+INHERITED = {
+    name: {k: v for k, v in table.items() if k == "family.variance" or not k.startswith("family.")}
+    for name, table in SETTINGS.items()
+    if not name.startswith("grid")
+}
 for _set in ("digits", "mnist", "fashion_mnist", "images", "celeba", "cifar10", "svhn"):
     for _preset, _likelihood in LIKELIHOODS.items():
         SETTINGS[f"{_set}:{_preset}"] = DAI_BY_SET.get(_set, {}) | _likelihood

@@ -17,7 +17,7 @@ SETTINGS = {
     "grid:both": {"family.variance": 0.02},
     ":prior": {"family.posterior_blocks": 0, "family.prior_blocks": 2},
     ":both": {"family.prior_blocks": 2},
-} | {name: table for name, table in vae.SETTINGS.items() if name not in ("", "grid")}
+} | vae.INHERITED
 
 
 def get_config(setting: str = "grid") -> ConfigDict:

@@ -27,10 +27,10 @@ SETTINGS = {
     "mnist": vae.IMAGES | SHORT,
     "fashion_mnist": vae.IMAGES | SHORT,
     "images": vae.IMAGES | SHORT,
-    "celeba": vae.SETTINGS["celeba"] | {"family.warm_up": 10_000},
+    "celeba": vae.INHERITED["celeba"] | {"family.warm_up": 10_000},
     "celeba:standin": {"family.warm_up": 150},
-    "cifar10": vae.RAE_NETS | {"family.warm_up": 5_000},
-    "svhn": vae.RAE_NETS | {"family.warm_up": 7_000},
+    "cifar10": vae.INHERITED["cifar10"] | {"family.warm_up": 5_000},
+    "svhn": vae.INHERITED["svhn"] | {"family.warm_up": 7_000},
 }
 # [takahashi2019], authors' code: three tanh layers of 500 on both sides, latent 40, batch 100, up to 1000
 # epochs of 500 steps, the divergence warmed up over 100 of them, Adam 1e-4 and 1e-3.

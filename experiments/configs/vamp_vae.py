@@ -27,10 +27,10 @@ SETTINGS = {
     "mnist": vae.IMAGES | SHORT,
     "fashion_mnist": vae.IMAGES | SHORT,
     "images": vae.IMAGES | SHORT,
-    "celeba": vae.SETTINGS["celeba"] | SHORT | {"family.warm_up": 10_000},
+    "celeba": vae.INHERITED["celeba"] | SHORT | {"family.warm_up": 10_000},
     "celeba:standin": {"family.pseudo_inputs": 100, "family.warm_up": 150},
-    "cifar10": vae.RAE_NETS | SHORT | {"family.warm_up": 5_000},
-    "svhn": vae.RAE_NETS | SHORT | {"family.warm_up": 7_000},
+    "cifar10": vae.INHERITED["cifar10"] | SHORT | {"family.warm_up": 5_000},
+    "svhn": vae.INHERITED["svhn"] | SHORT | {"family.warm_up": 7_000},
 }
 # [tomczak2018], authors' code: two layers of 300 on both sides (gated there), latent 40, batch 100, Adam
 # 5e-4 on gradients scaled to unit length, which Adam undoes but for the length's changes; up to 2000 epochs

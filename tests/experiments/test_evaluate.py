@@ -11,9 +11,10 @@ from ml_collections import ConfigDict
 from coulomb_jax.data import digits, grid
 from coulomb_jax.data.source import Source
 from experiments import evaluate, evaluation, gallery, measures, run, subject, table
-from experiments.configs import base, couae
+from experiments.configs import couae
+from experiments.settings import EVAL
 
-OPTIONS = ConfigDict(base.EVAL | {"samples": 3000, "codes": 400})
+OPTIONS = ConfigDict(EVAL | {"samples": 3000, "codes": 400})
 
 
 class Perfect:
