@@ -14,7 +14,7 @@ ADAM = {"optimizer.b1": 0.5, "optimizers.critic.learning_rate": 5e-4}
 SLOWER = {"optimizers.encoder.learning_rate": 2e-4}
 SETTINGS = {
     "grid": SLOWER,
-    "digits": ADAM | SLOWER,
+    "digits": SLOWER | {"family.critic": (128, 128), "optimizer.b1": 0.5},
     "mnist": ADAM | SLOWER,
     "fashion_mnist": ADAM | SLOWER,
     "images": ADAM | SLOWER,

@@ -1,6 +1,7 @@
 """The table of families: one row each, from the configs; every contract is tested over it."""
 
 import functools
+import math
 from typing import NamedTuple
 
 import chex
@@ -50,6 +51,8 @@ def row(name: str, dataset: str, *, net: str = "mlp", optimizer: str = "adam") -
     _, family = saved.build(saved.describe(arch, plain["family"], plain["sampler"]))
     # Plain gradient descent follows rounding errors linearly if its steps are small; adam amplifies them.
     rate = 1e-3 if optimizer == "adam" else 1e-5
+    if optimizer == "sgd" and config.family.get("reduction") == "mean":  # or they fall below rounding
+        rate *= math.prod(x_shape)
     moves = {u.name: optimizers.make(optimizer, rate, 100) for u in state.updates(family)}
     return Row(config, family, moves, x_shape, x_range)
 
