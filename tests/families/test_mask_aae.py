@@ -142,7 +142,7 @@ def test_it_finds_two_dimensions_in_data_of_two(seed):
     first, second = random.normal(size=(2, 32)), random.normal(size=(32, 16)) * 0.5
     arch = Architecture(x_shape=(16,), z_dim=8, x_range=(0.0, 1.0), hidden=(32, 32))
     # Less fidelity and later pressure than the authors': their rounds are for a mask that has 500,000.
-    family = families.make("mask_aae", arch, critic=(64, 64), fidelity=100.0, doubling=4000)
+    family = families.make("mask_aae", arch, critic=(64, 64), fidelity=300.0, doubling=4000)
     slow = optax.adam(5e-4, b1=0.0, b2=0.9)
     moves = {"autoencoder": optax.adam(1e-3), "critic": slow, "encoder": slow}
     moves["mask"] = optax.adam(2e-3, b1=0.0, b2=0.9)
