@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jaxtyping import Array, Float
+import jax.numpy as jnp
 
 from coulomb_jax.density import centres, laws
 from coulomb_jax.families import terms
@@ -33,18 +33,13 @@ def gmm_dae(
       recon_scale: factor on the reconstruction term; 2000 in the authors' code.
       reduction: of the squared error over coordinates, "mean" (the authors') or "sum".
     """
-    law = laws.mixture(centres.make(components, arch.z_dim, distance))
-    return terms.penalized(
+    means = centres.make(components, arch.z_dim, distance)
+    law = laws.mixture(means)
+    family = terms.penalized(
         arch,
         terms.ks_and_covariance(lambda nets, key, b: law, weight),
         lambda nets, key, n: law.draw(key, n),
         recon_scale=recon_scale,
         reduction=reduction,
     )
-
-
-def clusters(
-    z: Float[Array, "n d"], *, components: int = 10, distance: float = 0.0
-) -> Float[Array, "n components"]:
-    """The probability that each code belongs to each component: its largest is the cluster of the code."""
-    return centres.responsibilities(z, centres.make(components, z.shape[1], distance))
+    return family._replace(cluster=lambda z: jnp.argmax(centres.responsibilities(z, means), axis=1))

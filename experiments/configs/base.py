@@ -1,9 +1,9 @@
 """Every key of a config, and how settings are merged into it.
 
-A setting is a data set, or a data set and a preset: "grid", "grid:paper". `SETTINGS` of `experiments.settings`
-and of each family's file are tables of dotted keys, merged in the order: "" (always), the data set, the preset
-on any data set (":tiny"), the preset on this one ("grid:tiny"); the family's table after the common one at
-each step. A preset exists for a data set where one of the tables names it.
+A setting is a data set, or a data set and a preset: "grid", "grid:paper". `experiments.settings.SETTINGS` and
+the one of each family's file are tables of dotted keys, merged in the order: "" (always), the data set, the
+preset on any data set (":tiny"), the preset on this one ("grid:tiny"); the family's table after the common
+one at each step. A preset exists for a data set where one of the tables names it.
 """
 
 from __future__ import annotations

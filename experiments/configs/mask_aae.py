@@ -23,6 +23,8 @@ CODE = {
 # Its script is for MNIST: four layers of 1024 everywhere, 500,000 steps.
 PAPER = CODE | {
     "steps": 500_000,
+    "optimizers.autoencoder.b1": 0.0,
+    "optimizers.autoencoder.b2": 0.9,
     "arch.name": "mlp",
     "arch.hidden": (1024,) * 4,
     "family.critic": (1024,) * 4,
