@@ -94,7 +94,9 @@ def start(
     scaled, shift, scale = _standardised(z)
     centres = kmeans.improve(scaled, kmeans.seed(key, scaled, components))
     blocks = kmeans.in_blocks(scaled, components)
-    sums, _ = _sums(blocks, centres, lambda points: (kmeans.assign(points, centres), jnp.zeros(len(points))))
+    sums, _ = _sums(
+        blocks, centres, lambda points: (kmeans.assign(points, centres), jnp.zeros(len(points), points.dtype))
+    )
     return _in_units(_mixture(sums, centres, floor), shift, scale)
 
 

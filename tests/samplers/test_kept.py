@@ -28,7 +28,9 @@ def a_run(folder, sampler=None, seeds=(0,), steps=2):
     folder.mkdir(exist_ok=True)
     (folder / "model.json").write_text(json.dumps(description))
     with Checkpoints(folder / "checkpoints") as checkpoints:
-        train(family, row.optimizers, POINTS, Plan({"train": steps}, 40, seeds, 2, 100), checkpoints=checkpoints)
+        train(
+            family, row.optimizers, POINTS, Plan({"train": steps}, 40, seeds, 2, 100), checkpoints=checkpoints
+        )
     return folder
 
 
@@ -78,7 +80,7 @@ def test_a_run_draws_with_its_own_sampler_its_prior_or_another(tmp_path, name):
     two = saved.load(folder, sampler="two")
     assert two.params["gmm"]["weights"].shape == (2,)
     assert saved.sampler_names(folder) == sorted({name, "prior", "two"})
-    with pytest.raises(ValueError, match="draws with .* by itself; keep the sampler by another name"):
+    with pytest.raises(ValueError, match=r"draws with .* by itself; keep the sampler by another name"):
         saved.keep_sampler(folder, prior.with_sampler(name, prior.encode(POINTS)))
 
 
@@ -100,7 +102,7 @@ def test_repetitions_keep_their_own(tmp_path):
     saved.keep_sampler(folder, fitted, repetition=1)
     assert saved.sampler_names(folder, 0) == ["bank", "prior"]
     np.testing.assert_array_equal(saved.load(folder, 1, "gaussian").draw(0, 5), fitted.draw(0, 5))
-    with pytest.raises(ValueError, match="no sampler of .* 'gausian'; did you mean gaussian"):
+    with pytest.raises(ValueError, match=r"no sampler of .* 'gausian'; did you mean gaussian"):
         saved.load(folder, 1, "gausian")
     # Put in the other's place it is noticed.
     (folder / "samplers" / "gaussian.1.npz").rename(folder / "samplers" / "gaussian.0.npz")
