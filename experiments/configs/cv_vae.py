@@ -12,7 +12,7 @@ from experiments.configs import base
 
 GRAY = {"family.beta": 0.039}
 SETTINGS = {
-    # A noise of 0.7 leaves no room for 25 modes. Codes of unit spread stretch over a spread of 15: their noise
+    # A noise of 0.7 leaves no room for 25 modes. Codes of unit spread stretch to one of 15: their noise
     # costs 2 * (15 * 0.1) ** 2, which a divergence of about one nat has to outweigh.
     "grid": {"family.sigma": 0.1, "family.beta": 5.0},
     # Few pixels: at the weight for MNIST the codes spread to twice the prior's width.
