@@ -13,7 +13,7 @@ from experiments.configs import base
 ADAM = {"optimizer.b1": 0.5, "optimizers.critic.learning_rate": 5e-4}
 SLOWER = {"optimizers.encoder.learning_rate": 2e-4}
 SETTINGS = {
-    "grid": SLOWER,
+    "grid": SLOWER | {"family.critic": (128, 128)},
     "digits": SLOWER | {"family.critic": (128, 128), "optimizer.b1": 0.5},
     "mnist": ADAM | SLOWER,
     "fashion_mnist": ADAM | SLOWER,

@@ -12,8 +12,9 @@ from experiments.configs import base
 
 GRAY = {"family.beta": 0.039}
 SETTINGS = {
-    # Data of a spread of 15 and modes of 0.3: the plain sum of squares wants more than the noise of 0.7.
-    "grid": {"family.beta": 1.0},
+    # A noise of 0.7 leaves no room for 25 modes. Codes of unit spread stretch to one of 15: their noise
+    # costs 2 * (15 * 0.1) ** 2, which a divergence of about one nat has to outweigh.
+    "grid": {"family.sigma": 0.1, "family.beta": 5.0},
     # Few pixels: at the weight for MNIST the codes spread to twice the prior's width.
     "digits": {"family.beta": 0.2},
     "mnist": GRAY,

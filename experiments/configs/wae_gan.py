@@ -11,7 +11,7 @@ ADAM = {"optimizer.b1": 0.5, "optimizers.critic.learning_rate": 5e-4}
 # No paper has a WAE-GAN in these nets: the weights of CelebA, the rate of the nets.
 RAE_NETS = {"family.weight": 1.0, "optimizer.b1": 0.5}
 SETTINGS = {
-    "grid": {"family.recon_scale": 1.0, "family.weight": 100.0},
+    "grid": {"family.recon_scale": 1.0, "family.weight": 100.0, "family.critic": (128, 128)},
     # At the published weights the adversary drowns the small error of 64 pixels.
     "digits": {
         "family.recon_scale": 1.0,
