@@ -20,7 +20,7 @@ GRADIENT = {"family.regularizer": "gradient"}
 # Every weight but the decoder's first layer under spectral norm; nothing in the loss.
 SPECTRAL = NONE | {"arch.spectral": True}
 SETTINGS = {
-    "": {"sampler.name": "gaussian"},
+    "": {"sampler.name": "gmm"},
     ":plain": NONE,
     ":gradient": GRADIENT,
     ":spectral": SPECTRAL,

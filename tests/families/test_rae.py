@@ -207,7 +207,7 @@ def test_configs_have_the_published_nets_and_lengths(setting, rate, z_dim, image
     assert (adam.learning_rate, adam.b1, adam.schedule) == (rate, 0.9, "cosine")
     assert (config.arch.name, config.arch.z_dim, config.batch) == ("rae", z_dim, 100)
     assert config.steps.train == epochs * (images // 100)
-    assert config.sampler.name == "gaussian"
+    assert config.sampler.name == "gmm"
     if dataset == "celeba":
         assert tuple(config.data.range) == (0.0, 1.0)
 
