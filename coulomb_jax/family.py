@@ -62,6 +62,20 @@ class Fit(NamedTuple):
     fit: Callable
 
 
+class MmdLoss(NamedTuple):
+    """The loss recon_scale * squared error + weight * MMD² to the prior, for the bounds of its theorem 2.
+
+    Attributes:
+      kernel: of `coulomb_jax.mmd`.
+      weight: of MMD².
+      recon_scale: of the squared error summed over coordinates.
+    """
+
+    kernel: Callable
+    weight: float
+    recon_scale: float
+
+
 class Family(NamedTuple):
     """A generative autoencoder.
 
@@ -74,6 +88,7 @@ class Family(NamedTuple):
         with another `draw`.
       cluster: `z -> integers`, the component of the prior that a code belongs to; None where the
         prior has no components.
+      mmd_loss: what the loss is made of where it is that of [sansone2019]; else None.
     """
 
     nets: Mapping[str, Net]
@@ -82,3 +97,4 @@ class Family(NamedTuple):
     decode: Callable
     draw: Callable
     cluster: Callable | None = None
+    mmd_loss: MmdLoss | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ from coulomb_jax.data.source import Source
 from coulomb_jax.metrics import frechet, kid, latent, manifold, neighbours, sharpness
 from coulomb_jax.metrics.clustering import clustering_accuracy
 from coulomb_jax.metrics.likelihood import kde_log_likelihood
+from coulomb_jax.metrics.reconstruction import generalization_bound
 from coulomb_jax.naming import nearest
 from experiments.subject import Subject, kernel, spread_out
 
@@ -38,15 +40,27 @@ class Measure(NamedTuple):
 
 
 def reconstruction(s: Subject) -> dict[str, float]:
-    """Squared error summed over coordinates in the data's units: mean and largest, test and training."""
+    """Squared error summed over coordinates in the data's units: mean and largest, test and training.
+
+    For a loss with an MMD also xi of theorem 2 of [sansone2019], in the loss's unit, and by how much its mean
+    over as many training examples may differ from its expectation, except once in twenty times.
+    """
     test = s.errors(s.source.test)
     train = s.errors(spread_out(s.source.train, len(s.source.test)))
-    return {
+    values = {
         "reconstruction_error": float(test.mean()),
         "reconstruction_error_train": float(train.mean()),
         "reconstruction_error_max": float(test.max()),
         "reconstruction_error_train_max": float(train.max()),
     }
+    loss = s.model.family.mmd_loss
+    if loss is not None:
+        scaled = (loss.recon_scale * train, loss.recon_scale * test)
+        values["xi"] = float(max(part.max() for part in scaled))
+        if loss.weight > 0 and math.isfinite(loss.kernel.bound):
+            bound = generalization_bound(*scaled, kernel_bound=loss.kernel.bound, weight=loss.weight)
+            values["deviation_bound"] = bound.deviation
+    return values
 
 
 def latent_mmd2(s: Subject) -> dict[str, float]:

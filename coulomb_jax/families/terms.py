@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from coulomb_jax import mmd
 from coulomb_jax.density import cdf, wasserstein
-from coulomb_jax.family import Family, Net, Stage, Update
+from coulomb_jax.family import Family, MmdLoss, Net, Stage, Update
 from coulomb_jax.naming import nearest
 
 REDUCTIONS = ("sum", "mean")
@@ -121,13 +123,16 @@ def penalized(
     return family._replace(encode=lambda nets, x, key: code(nets, x, key)[0])
 
 
-def matched(arch, kernel, weight: float, prior: str, **recon) -> Family:
+def matched(arch, kernel, weight: float, prior: str, *, recon_scale: float, reduction: str) -> Family:
     """A deterministic autoencoder whose codes an MMD pulls towards N(0, I), `prior` as in `mmd2_to_prior`."""
 
     def mmd2(nets, key, z):
         return mmd2_to_prior(nets, z, kernel, key, prior)
 
-    return penalized(arch, {"mmd2": (weight, mmd2)}, normal_prior(arch.z_dim), **recon)
+    law, recon = normal_prior(arch.z_dim), {"recon_scale": recon_scale, "reduction": reduction}
+    family = penalized(arch, {"mmd2": (weight, mmd2)}, law, **recon)
+    of_sum = recon_scale if reduction == "sum" else recon_scale / math.prod(arch.x_shape)
+    return family._replace(mmd_loss=MmdLoss(kernel, weight, of_sum))
 
 
 def ks_and_covariance(law_of, weight: float):

@@ -2,14 +2,17 @@
 
 import json
 import sys
+from types import SimpleNamespace
 
 import jax
 import numpy as np
 import pytest
 from ml_collections import ConfigDict
 
+from coulomb_jax import mmd
 from coulomb_jax.data import digits, grid
 from coulomb_jax.data.source import Source
+from coulomb_jax.family import MmdLoss
 from experiments import evaluate, evaluation, gallery, measures, run, subject, table
 from experiments.configs import couae
 from experiments.settings import EVAL
@@ -22,8 +25,8 @@ class Perfect:
 
     pixel_range = None
 
-    def __init__(self, shift=0.0):
-        self.shift = shift
+    def __init__(self, shift=0.0, mmd_loss=None):
+        self.shift, self.family = shift, SimpleNamespace(mmd_loss=mmd_loss, cluster=None)
 
     def encode(self, x, *, key=None):
         return np.asarray(jax.random.normal(jax.random.key(11), (len(x), 2))) + np.float32(self.shift)
@@ -59,6 +62,20 @@ def test_errors_are_sums_over_coordinates_and_shifted_codes_are_seen():
     assert values["reconstruction_error"] == pytest.approx(2 * 0.25, rel=1e-3)
     assert values["reconstruction_error_max"] == pytest.approx(2 * 0.25, rel=1e-3)
     assert values["latent_mmd2"] > 4 * values["latent_mmd2_error"]
+
+
+def test_xi_and_the_deviation_of_theorem_2_are_in_the_unit_of_the_loss():
+    source = grid.load(test_points=3000)
+    loss = MmdLoss(mmd.gaussian(1.0), weight=5.0, recon_scale=0.1)
+    values = numbers(Perfect(shift=0.5, mmd_loss=loss), source)
+    xi = values["reconstruction_error_max"] * 0.1
+    assert values["xi"] == pytest.approx(xi, rel=1e-6)
+    # Hoeffding's inequality, each of four terms a quarter of 0.05; K = 1, and the cross term in [0, 2].
+    n, log = 500, np.log(8 / 0.05)
+    t, v, s = xi * np.sqrt(log / (2 * n)), 2 * np.sqrt(log / (2 * n)), np.sqrt(log / (2 * (n // 2)))
+    assert values["deviation_bound"] == pytest.approx(t + 5.0 * (2 * s + v), rel=1e-6)
+    unbounded = MmdLoss(mmd.coulomb(2), weight=5.0, recon_scale=0.1)
+    assert "deviation_bound" not in numbers(Perfect(mmd_loss=unbounded), source)
 
 
 def test_images_are_compared_in_their_range():
