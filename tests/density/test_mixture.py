@@ -155,6 +155,7 @@ def test_components_are_found():
     assert mixture.log_density(jnp.asarray(points), **found).mean() == pytest.approx(bound, abs=0.1)
 
 
+@pytest.mark.slow
 def test_the_likeliest_of_several_starts_is_kept():
     points = jnp.asarray(separated(k=8, n=400)[0])
     begin = jax.jit(lambda key: mixture.start(key, points, 8))

@@ -67,6 +67,7 @@ def test_several_are_kept_and_one_of_the_same_name_is_replaced(run):
     assert saved.load(run, sampler="narrow").params["gmm"]["weights"].shape == (4,)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["gmm", "bank"])
 def test_a_run_draws_with_its_own_sampler_its_prior_or_another(tmp_path, name):
     folder = a_run(tmp_path / "run", {"name": name})
@@ -93,6 +94,7 @@ def test_the_prior_of_a_run_that_has_not_ended_can_be_drawn(tmp_path):
     assert saved.load(folder, sampler="prior").sample(0, 4).shape == (4, 2)
 
 
+@pytest.mark.slow
 def test_repetitions_keep_their_own(tmp_path):
     folder = a_run(tmp_path / "run", {"name": "bank"}, seeds=(0, 1))
     models = [saved.load(folder, r, sampler="prior") for r in range(2)]
