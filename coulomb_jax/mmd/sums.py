@@ -75,11 +75,10 @@ def sum_distinct(x: Float[Array, "n d"], kernel: Kernel, block_size: int | None 
         block_size: as for `sum_between`.
     """
     n, limit = x.shape[0], _limit(block_size)
-    if block_size is None and jax.default_backend() == "cpu":
-        # Half of a block's pairs with itself is lost, and a pair of a small tile costs more: least near
-        # 8·√n. Where distances are differences anyway, a dense sum is faster for longer.
-        dense = SMALL_SET if x.shape[1] > DIFFERENCE_DIMS else 2 * SMALL_SET
-        limit = min(limit, max(dense, math.isqrt(64 * n)))
+    many_dims = x.shape[1] > DIFFERENCE_DIMS  # else a dense sum is as fast, and its slopes are exact
+    if block_size is None and jax.default_backend() == "cpu" and (many_dims or n > limit):
+        # Half of a block's pairs with itself is lost, and a pair of a small tile costs more: least near 8·√n.
+        limit = min(limit, max(SMALL_SET, math.isqrt(64 * n)))
     if n <= limit:
         return _dense_distinct(kernel, x)
     (even, block), *rest = _even_parts(x, limit)
