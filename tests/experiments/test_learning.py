@@ -12,7 +12,7 @@ from coulomb_jax.train.state import init_model
 from tests.experiments.test_campaign import trained
 
 # "slow" too, so that -m "not slow" leaves them out.
-pytestmark = [pytest.mark.campaign, pytest.mark.slow]
+pytestmark = [pytest.mark.learning, pytest.mark.slow]
 
 WIDTHS = (0.1, 0.2, 0.3, 0.5)
 

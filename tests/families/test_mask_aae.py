@@ -135,7 +135,7 @@ def test_the_mask_lies_in_the_unit_interval_and_starts_open():
 
 
 @pytest.mark.slow
-@pytest.mark.campaign
+@pytest.mark.learning
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_it_finds_two_dimensions_in_data_of_two(seed):
     random = np.random.default_rng(3)

@@ -213,7 +213,7 @@ def test_configs_have_the_published_nets_and_lengths(setting, rate, z_dim, image
 
 
 @pytest.mark.slow
-@pytest.mark.campaign
+@pytest.mark.learning
 @pytest.mark.parametrize("name", ["rae.py", "rae.py:plain", "rae.py:gradient", "rae.py:spectral"])
 def test_it_learns_the_digits(name, tmp_path):
     assert_learns(name, tmp_path)

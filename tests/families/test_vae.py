@@ -159,7 +159,7 @@ def test_the_constant_variance_has_the_published_weights_times_the_channels():
 
 
 @pytest.mark.slow
-@pytest.mark.campaign
+@pytest.mark.learning
 @pytest.mark.parametrize("name", ["cv_vae.py", "beta_vae.py", "vae.py:cross_entropy", "vae.py:learned"])
 def test_it_learns_the_digits(name, tmp_path):
     assert_learns(name, tmp_path)

@@ -102,7 +102,7 @@ def test_configs_have_the_published_settings():
 
 
 @pytest.mark.slow
-@pytest.mark.campaign
+@pytest.mark.learning
 @pytest.mark.parametrize("seed", [0, 1, 2])
 @pytest.mark.parametrize("name", ["wae_gan.py", "aae.py"])
 def test_it_learns_the_digits(name, seed, tmp_path):

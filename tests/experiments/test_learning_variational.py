@@ -9,7 +9,7 @@ from coulomb_jax.metrics.likelihood import kde_log_likelihood
 from experiments import files, run
 
 # "slow" too, so that -m "not slow" leaves them out.
-pytestmark = [pytest.mark.campaign, pytest.mark.slow]
+pytestmark = [pytest.mark.learning, pytest.mark.slow]
 
 WIDTHS = (0.1, 0.2, 0.3, 0.5)
 
