@@ -22,10 +22,14 @@ SECOND = {"mnist": 750_000, "fashion_mnist": 750_000, "cifar10": 1_562_000, "cel
 DATA = {"cifar10": {"data.limit": None}, "celeba": {"data.split": "official"}}
 # Where the first nets are small, 1,024 neurons in the second would be most of the work.
 DENSE = {"sampler.hidden": (256, 256, 256)}
+# From gamma = 1 on, the authors' start, the second stage stays where it decodes all to about 0: codes of
+# the grid have nearly the moments of N(0, I). After 12,000 steps of each stage the energy distance of samples
+# to test points is 0.03 from 0.14 on, 0.10 from 1 on, and 0.25 without a second stage (one seed).
+FLAT = {"sampler.hidden": (128, 128, 128), "sampler.gamma": 0.1}
 SETTINGS = {
     "": {"sampler.name": "second_vae", "family.likelihood": "learned"},
-    "grid": {"sampler.hidden": (128, 128, 128)},
-    "embedding": {"sampler.hidden": (128, 128, 128)},
+    "grid": FLAT,
+    "embedding": FLAT,
     "digits": DENSE,
     "synthetic": DENSE,
     "images": DENSE,

@@ -27,7 +27,7 @@ def test_paper_is_the_authors_code(dataset, images, epochs, halved):
         assert adam.at == pytest.approx((every / count, 2 * every / count))
         assert adam.factors == (0.5, 0.5)
     assert (config.batch, config.arch.z_dim) == (64, 64)
-    assert config.sampler.hidden == (1024, 1024, 1024)
+    assert (config.sampler.hidden, config.sampler.gamma) == ((1024, 1024, 1024), 1.0)
     assert config.data.limit is None
     if dataset == "celeba":
         data = config.data
