@@ -1,10 +1,10 @@
 """Training steps per second of every family: `python benchmarks/families.py [--seconds 5]`.
 
 Each config at its defaults for the digits (MLP 256-256 at both sides, latent 8, batch 100), the train stage
-alone. Rows are measured in turn in one run, several times over, and each row's least times are printed: of the
-clock and of the processors, which other programs disturb less. To be expected are the operations of a round, all
-passes through all nets, over the plain autoencoder's. They leave out the pairs of an MMD, which
-have a row of their own, with the gradient.
+alone. Rows are measured in turn in one run, several times over, and each row's least times are printed: of
+the clock and of the processors, which other programs disturb less. To be expected are the operations of a
+round, all passes through all nets, over the plain autoencoder's. They leave out the pairs of an MMD, which
+have rows of their own, with the gradient.
 """
 
 from __future__ import annotations
@@ -14,13 +14,15 @@ import inspect
 import itertools
 import platform
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
-from coulomb_jax import families, saved
+from coulomb_jax import families, mmd, saved
 from coulomb_jax.data import digits
 from coulomb_jax.data.batches import BatchOrder
 from coulomb_jax.train import cost, feed, optimizers, state
@@ -34,21 +36,27 @@ LONGEST = 100
 
 
 class Row(NamedTuple):
-    """A family ready to train: `more` plays `steps` rounds of `flops` operations each."""
+    """Something to time: `more` plays `steps` rounds of `flops` operations; `lines` of the family's file."""
 
-    more: object
+    more: Callable[[], None]
     steps: int
     flops: int
     lines: int
 
 
-def row(config_file: str, source, first: int | None) -> Row:
-    """The train stage of a config's defaults, `first` the operations of the plain autoencoder's round."""
+def built(config_file: str, source):
+    """Family and config of a config file's defaults."""
     _, config = files.read(config_file, "digits")
     plain = config.to_dict()
     arch = plain["arch"] | {"x_shape": source.train.shape[1:], "x_range": source.range}
     _, family = saved.build(saved.describe(arch, plain["family"], plain["sampler"]))
-    makers = {k: optimizers.make(steps=10**6, **v) for k, v in plain["optimizers"].items()}
+    return family, config
+
+
+def training(config_file: str, source, first: int | None) -> Row:
+    """The train stage of a config, `first` the operations of the plain autoencoder's round."""
+    family, config = built(config_file, source)
+    makers = {k: optimizers.make(steps=10**6, **v) for k, v in config.optimizers.to_dict().items()}
     stage = next(s for s in family.stages if s.name == "train")
     flops = cost.stage_flops(family, makers, (config.batch, *source.train.shape[1:]))["train"]
     # Two at least: one step is no loop to XLA, and would be another program.
@@ -70,6 +78,24 @@ def row(config_file: str, source, first: int | None) -> Row:
 
     made_by = Path(inspect.getfile(families.function(config.family.name)))
     return Row(more, steps, flops, len(made_by.read_text().splitlines()))
+
+
+def mmd_alone(config_file: str, source, lines: int) -> Row | None:
+    """The MMD of as many codes and draws as a batch has, and its gradient; None where the loss has none."""
+    family, config = built(config_file, source)
+    if family.mmd_loss is None:
+        return None
+    shape = (config.batch, config.arch.z_dim)
+
+    def one(z, key):
+        code, prior = jax.random.normal(key, (2, *shape))
+        # From one step to the next, or a loop would compute them all at once.
+        value, slope = jax.value_and_grad(mmd.mmd2)(code + 1e-9 * z, prior, family.mmd_loss.kernel)
+        return slope, value
+
+    run = jax.jit(lambda keys: jax.lax.scan(one, jnp.zeros(shape), keys))
+    keys = jax.random.split(jax.random.key(0), LONGEST)
+    return Row(lambda: jax.block_until_ready(run(keys)), LONGEST, 0, lines)
 
 
 def timed(rows: dict[str, Row], seconds: float) -> dict[str, np.ndarray]:
@@ -94,25 +120,25 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5.0, help="spent on each row, at least")
     seconds = parser.parse_args().seconds
     source = digits.load()
-    rows = {FIRST: row(f"{FIRST}.py", source, None)}
+    rows = {FIRST: training(f"{FIRST}.py", source, None)}
     for config_file in files.names():
         name = Path(config_file).stem
         if name != FIRST:
-            rows[name] = row(config_file, source, rows[FIRST].flops)
+            rows[name] = training(config_file, source, rows[FIRST].flops)
+        alone = mmd_alone(config_file, source, rows[name].lines)
+        if alone:
+            rows[f"{name}, its MMD alone"] = alone
     best = timed(rows, seconds)
     print(f"jax {jax.__version__}, {jax.devices()[0].device_kind}, Python {platform.python_version()}")
-    print(
-        "| config | lines | steps/s | processor ms | expected | processor ratio | to expected | clock ratio |"
-    )
-    print("|---|---|---|---|---|---|---|---|")
+    print("| config | lines | steps/s | processor ms | expected | ratio | to expected | by the clock |")
+    print("|---" * 8 + "|")
     for name, each in rows.items():
-        clock, processor = best[name]
+        step, processor = best[name]
+        clock, ratio = best[name] / best[FIRST]
         expected = each.flops / rows[FIRST].flops
-        ratios = best[name] / best[FIRST]
-        print(
-            f"| {name} | {each.lines} | {1.0 / clock:,.1f} | {1e3 * processor:.2f} | {expected:.2f} "
-            f"| {ratios[1]:.2f} | {ratios[1] / expected:.2f} | {ratios[0]:.2f} |"
-        )
+        counted, excess = (f"{expected:.2f}", f"{ratio / expected:.2f}") if expected else ("", "")
+        speed = f"{1.0 / step:,.0f} | {1e3 * processor:.2f}"
+        print(f"| {name} | {each.lines} | {speed} | {counted} | {ratio:.2f} | {excess} | {clock:.2f} |")
 
 
 if __name__ == "__main__":
