@@ -43,8 +43,9 @@ def codes(n=400, seed=0):
     return (random.normal(size=(n, 2)) @ np.array([[1.0, 0.8], [0.0, 0.3]]) + [5.0, -2.0]).astype(np.float32)
 
 
-def test_the_table_has_every_sampler():
-    assert {name for name, _ in ROWS} == set(samplers.names())
+def test_the_table_has_every_sampler_that_is_fitted_in_closed_form():
+    # The others have a stage of their own, and tests of their own.
+    assert {name for name, _ in ROWS} | {"flow", "second_vae"} == set(samplers.names())
 
 
 @pytest.mark.parametrize(("family", "name", "options"), CROSSED)
