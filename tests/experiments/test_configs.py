@@ -227,10 +227,10 @@ def test_a_sampler_brings_its_options_and_the_steps_and_optimizer_of_its_stage()
 
 @pytest.mark.slow
 def test_a_sampler_that_is_trained_is_a_stage_of_the_run(tmp_path):
-    flags = ["--config=couae.py:tiny", "--config.sampler.name=flow", "--config.steps.flow=20"]
+    flags = ["--config=couae.py:tiny", "--config.sampler.name=flow", "--config.dispatch=5"]
     config = command.parse("digits", [*flags, "--config.devices=1"]).config
     results = run.train(config, tmp_path / "run")
-    assert results["step"] == 60 + 1 + 20  # a Fit is one step
+    assert results["step"] == 60 + 1 + 60  # a Fit is one step
     lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     nats = [line["flow/loss"] for line in lines if "flow/loss" in line]
     assert nats[-1] < nats[0]
