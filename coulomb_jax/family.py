@@ -62,6 +62,20 @@ class Fit(NamedTuple):
     fit: Callable
 
 
+class MmdLoss(NamedTuple):
+    """The loss recon_scale * squared error + weight * MMD² to the prior, for the bounds of its theorem 2.
+
+    Attributes:
+      kernel: of `coulomb_jax.mmd`.
+      weight: of MMD².
+      recon_scale: of the squared error summed over coordinates.
+    """
+
+    kernel: Callable
+    weight: float
+    recon_scale: float
+
+
 class Family(NamedTuple):
     """A generative autoencoder.
 
@@ -72,6 +86,9 @@ class Family(NamedTuple):
       decode: `(nets, z) -> x`.
       draw: `(nets, key, n) -> z`, codes to decode into samples. A sampler maps a Family to a Family
         with another `draw`.
+      cluster: `z -> integers`, the component of the prior that a code belongs to; None where the
+        prior has no components.
+      mmd_loss: what the loss is made of where it is that of [sansone2019]; else None.
     """
 
     nets: Mapping[str, Net]
@@ -79,3 +96,5 @@ class Family(NamedTuple):
     encode: Callable
     decode: Callable
     draw: Callable
+    cluster: Callable | None = None
+    mmd_loss: MmdLoss | None = None

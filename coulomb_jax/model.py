@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from coulomb_jax import exported
-from coulomb_jax.family import Family
+from coulomb_jax import exported, samplers
+from coulomb_jax.family import Family, Fit
 from coulomb_jax.nets.bound import Bound
 from coulomb_jax.nets.pixels import to_units
 
 BLOCK = 512
 """Examples a call at most: large inputs are worked through in blocks, in fixed memory."""
+
+
+class Sampler(NamedTuple):
+    """A sampler that was fitted to a trained model's codes.
+
+    Attributes:
+      name: one of `coulomb_jax.samplers`.
+      options: those it was made with.
+      arrays: what was fitted, by the name of the `Fit`.
+    """
+
+    name: str
+    options: Mapping[str, Any]
+    arrays: Mapping[str, Any]
 
 
 class Model:
@@ -30,11 +46,13 @@ class Model:
       params: parameters by net and by fit.
       stats: batch statistics by net.
       pixel_range: (low, high) of the model's images, None for vectors.
+      sampler: what `with_sampler` fitted, None for a model that draws as it was trained to.
     """
 
-    def __init__(self, family: Family, params, stats, *, pixel_range=None):
+    def __init__(self, family: Family, params, stats, *, pixel_range=None, sampler: Sampler | None = None):
         self.family, self.params, self.stats = family, params, stats
         self.pixel_range = None if pixel_range is None else tuple(pixel_range)
+        self.sampler = sampler
         self.x_shape = family.nets["encoder"].takes
         self.z_dim = family.nets["decoder"].takes[0]
         self._encode = jax.jit(self._run(family.encode))
@@ -78,6 +96,44 @@ class Model:
     def draw(self, key: jax.Array | int, n: int) -> Float[np.ndarray, "n d"]:
         """`n` codes from the prior or the sampler the model was trained with."""
         return np.asarray(self._draw(self.params, self.stats, _key(key), n))
+
+    def with_sampler(
+        self, name: str, codes: Float[np.ndarray, "n d"], /, *, key: jax.Array | int = 0, **options
+    ) -> Model:
+        """This model with another way of drawing, fitted to codes; nothing trained changes.
+
+        `model.with_sampler("gmm", model.encode(x_train), components=10)` is an ex-post mixture of ten
+        normal laws. The model itself stays as it is.
+
+        Args:
+          name: one of `coulomb_jax.samplers`; "prior" leaves the model's own.
+          codes: of the training set, `[n z_dim]`.
+          key: what the fit draws with, or an integer seed.
+          **options: those of the sampler.
+
+        Raises:
+          ValueError: no such sampler or option, one that is trained by gradient, or no codes of this model.
+        """
+        codes = self._check(codes, (self.z_dim,), "codes")
+        if not len(codes):
+            raise ValueError("a sampler is fitted to at least one code, not to none; encode some data")
+        family = samplers.apply(name, self.family, **options)
+        fits = family.stages[len(self.family.stages) :]
+        if not all(isinstance(fit, Fit) for fit in fits):
+            raise ValueError(
+                f"the sampler {name} is trained with the model, not fitted to codes; name it in the "
+                "config, with --config.sampler.name"
+            )
+        codes, key = jnp.asarray(codes, jnp.float32), _key(key)
+        keys = [jax.random.fold_in(key, i) for i in range(len(fits))]
+        arrays = {fit.name: jax.jit(fit.fit)(codes, k) for fit, k in zip(fits, keys, strict=True)}
+        return self.drawing_with(Sampler(name, options, arrays))
+
+    def drawing_with(self, sampler: Sampler) -> Model:
+        """This model with a sampler that was fitted before, to the codes of this very encoder."""
+        family = samplers.apply(sampler.name, self.family, **sampler.options)
+        params = {**self.params, **sampler.arrays}
+        return Model(family, params, self.stats, pixel_range=self.pixel_range, sampler=sampler)
 
     def reconstruct(self, x: np.ndarray) -> Float[np.ndarray, "n ..."]:
         """Data `[n *x_shape]` encoded and decoded again."""

@@ -10,6 +10,7 @@ from absl import flags
 from ml_collections import ConfigDict, config_flags
 
 from experiments import files
+from experiments.configs import base
 
 USAGE = """usage: python -m experiments.{dataset} --config=FILE[:preset] [--config.KEY=VALUE] [--workdir=DIR]
 
@@ -48,17 +49,43 @@ def parse(dataset: str, arguments: list[str]) -> Command:
     Raises:
       ValueError: anything unknown, with the nearest valid names.
     """
-    spec, rest = _take(arguments, "config")
+    spec, rest = take(arguments, "config")
     if spec is None:
         raise ValueError(f"an experiment needs --config, one of {', '.join(files.names())}")
     name, config = files.read(spec, dataset)
+    sampler = [word for word in rest if word.startswith("--config.sampler.name=")]
+    if sampler:  # its options and the steps of its stage are keys too
+        config = base.with_sampler(config, sampler[-1].partition("=")[2])
     values = flags.FlagValues()
     flags.DEFINE_string("workdir", None, "The run folder.", flag_values=values)
     flags.DEFINE_string("coordinator", None, "Of several processes.", flag_values=values)
     flags.DEFINE_integer("processes", None, "How many.", flag_values=values)
     flags.DEFINE_integer("process", None, "Which, from 0.", flag_values=values)
+    config = read_flags(values, config, rest)
+    workdir = Path(values.workdir or f"runs/{dataset}-{name}").expanduser()
+    return Command(config, workdir, (values.coordinator, values.processes, values.process))
+
+
+def usage(dataset: str) -> str:
+    """What `--help` prints: the flags, and every key with its value."""
+    _, config = files.read("couae.py", dataset)
+    keys = ", ".join(config) + "; all of them with `python -m experiments.list couae.py " + dataset
+    return USAGE.format(
+        dataset=dataset,
+        configs=", ".join(files.names()),
+        presets=", ".join(base.presets(dataset)),
+        keys=keys + "`",
+    )
+
+
+def read_flags(values: flags.FlagValues, config: ConfigDict, arguments: list[str]) -> ConfigDict:
+    """Reads flags into `values`, and gives the config with what `--config.key=value` says of it.
+
+    Raises:
+      ValueError: an unknown flag or key, a value of another type, or a word that is no flag.
+    """
     # The config's flag reads its overrides from sys.argv, and does so when it is defined.
-    command, sys.argv = sys.argv, [sys.argv[0], *rest]
+    command, sys.argv = sys.argv, [sys.argv[0], *arguments]
     try:
         config_flags.DEFINE_config_dict("config", config, flag_values=values)
         left = values(sys.argv)[1:]
@@ -70,26 +97,11 @@ def parse(dataset: str, arguments: list[str]) -> Command:
     finally:
         sys.argv = command
     if left:
-        raise ValueError(f"an experiment takes flags only, not {' '.join(left)}")
-    workdir = Path(values.workdir or f"runs/{dataset}-{name}").expanduser()
-    return Command(values.config or config, workdir, (values.coordinator, values.processes, values.process))
+        raise ValueError(f"a command takes flags only, not {' '.join(left)}")
+    return values.config or config
 
 
-def usage(dataset: str) -> str:
-    """What `--help` prints: the flags, and every key with its value."""
-    from experiments.configs import base
-
-    _, config = files.read("couae.py", dataset)
-    keys = ", ".join(config) + "; all of them with `python -m experiments.list couae.py " + dataset
-    return USAGE.format(
-        dataset=dataset,
-        configs=", ".join(files.names()),
-        presets=", ".join(base.presets(dataset)),
-        keys=keys + "`",
-    )
-
-
-def _take(arguments: list[str], name: str) -> tuple[str | None, list[str]]:
+def take(arguments: list[str], name: str) -> tuple[str | None, list[str]]:
     """Takes `--name=value` or `--name value` out of a command line."""
     rest, value, words = [], None, iter(arguments)
     for word in words:

@@ -1,157 +1,146 @@
-"""What a trained model is worth: numbers and figures of a run."""
+"""`python -m experiments.evaluate --workdir=RUN`: a trained run measured again, or in more ways.
+
+What `results.json` has already, by the same protocol, is not computed again.
+"""
 
 from __future__ import annotations
 
+import json
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import jax
-import jax.numpy as jnp
-import numpy as np
+from absl import flags
 from ml_collections import ConfigDict
 
-from coulomb_jax import mmd
+from coulomb_jax import samplers, saved
 from coulomb_jax.data.source import Source
-from coulomb_jax.metrics.likelihood import kde_log_likelihood
-from coulomb_jax.model import BLOCK, Model
+from coulomb_jax.model import Model
 from coulomb_jax.naming import nearest
-from coulomb_jax.nets.pixels import to_units
-from coulomb_jax.train.log import read
-from experiments import figures
+from coulomb_jax.train.checkpoint import Checkpoints
+from experiments import command, folder, measures
+from experiments.evaluation import conclude
+from experiments.preparation import check_evaluation, load_sources, title_of
+from experiments.settings import EVAL
 
-KERNELS = ("coulomb", "energy", "wae_multiscale")
-"""Kernels that need no more than the dimension: those that `eval.kernel` may name."""
+USAGE = """usage: python -m experiments.evaluate --workdir=RUN [--metrics=NAMES] [--samplers=NAMES]
 
-
-# Folded into the seed, so that evaluation never meets a key of training, which splits the same seed.
-NUMBERS, FIGURES = 0x6E756D62, 0x66696773
-
-
-def kernel(name: str, dim: int):
-    """The kernel that latent codes are compared with the prior by.
-
-    Raises:
-      ValueError: no such kernel, with the nearest valid names.
-    """
-    if name not in KERNELS:
-        raise ValueError(nearest("kernel", name, KERNELS))
-    return mmd.energy() if name == "energy" else getattr(mmd, name)(dim)
+  --workdir=RUN             the folder of a run that has trained
+  --metrics=fid,kid,prd     {metrics};
+                            auto: the cheap ones; all: all that the data allow
+  --samplers=prior,gmm      ways of drawing codes to measure beside the run's own: {samplers};
+                            fitted to the training codes, and kept in the run folder
+  --config.eval.KEY=VALUE   overrides a key of the run's evaluation: {keys}
+"""
 
 
-def numbers(model: Model, source: Source, options: ConfigDict, seed: int) -> dict[str, float]:
-    """The metrics of one model.
+def evaluate(
+    workdir: str | Path, config: ConfigDict | None = None, *, drawing: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Measures a run that has trained, as the command does.
 
     Args:
-      model: trained.
-      source: its data.
-      options: `samples` to draw, `codes` and `kernel` of the latent MMD.
-      seed: of everything drawn.
+      workdir: the run folder.
+      config: what `recorded` gives, changed in `eval` or in where the data are; None for it as it is.
+      drawing: names of samplers to measure beside the run's own, fitted where they are not yet.
 
     Returns:
-      `reconstruction_error`, the squared error summed over coordinates in the data's units, the mean
-      over the test set; `reconstruction_error_train`, over as many training examples;
-      `latent_mmd2` between test codes and what the sampler draws, with `latent_mmd2_error`, its standard
-      error; and for data in the plane the KDE log-likelihood in nats.
+      The contents of `results.json`.
+
+    Raises:
+      ValueError: it is no run folder, or something asked for cannot be.
     """
-    keys = jax.random.split(jax.random.fold_in(jax.random.key(seed), NUMBERS), 3)
-    values = {
-        "reconstruction_error": _reconstruction_error(model, source.test),
-        "reconstruction_error_train": _reconstruction_error(
-            model, spread_out(source.train, len(source.test))
-        ),
-    }
-    z = model.encode(spread_out(source.test, options.codes), key=keys[0])
-    value, error = mmd.mmd2_with_error(
-        jnp.asarray(z), jnp.asarray(model.draw(keys[1], len(z))), kernel(options.kernel, z.shape[1])
+    workdir = Path(workdir)
+    stored, usable = recorded(workdir)
+    config = usable if config is None else config
+    plain = config.to_dict()
+    sources = load_sources(plain)
+    found = sorted({s.fingerprint for s in sources})
+    now = plain | {"data": plain["data"] | {"fingerprints": found}}
+    folder.refuse_changes(workdir, stored, json.loads(json.dumps(now)))
+    check_evaluation(config, sources[0])
+    sources = sources if len(sources) > 1 else sources * plain["repetitions"]
+    models = [saved.load(workdir, r) for r in range(plain["repetitions"])]
+    own = plain["sampler"]["name"]
+    drawers = {name: drawn(workdir, name, models, sources) for name in drawing if name != own}
+    with Checkpoints(workdir / "checkpoints", reading=True) as checkpoints:
+        step = checkpoints.latest()
+    return conclude(
+        workdir,
+        plain,
+        config.eval,
+        models,
+        sources,
+        step=step,
+        title=title_of(plain, sources[0]),
+        drawers=drawers,
     )
-    values |= {"latent_mmd2": float(value), "latent_mmd2_error": float(error)}
-    if source.range is None:
-        generated = model.sample(keys[2], options.samples)
-        score = kde_log_likelihood(generated, source.test)
-        values |= {
-            "log_likelihood": score.log_likelihood,
-            "log_likelihood_best_on_test": score.log_likelihood_best_on_test,
-            "bandwidth": score.bandwidth,
-            "bandwidth_best_on_test": score.bandwidth_best_on_test,
-        }
-    return values
 
 
-def ceiling(source: Source) -> dict[str, float]:
-    """What no model can beat, where the law of the data is known."""
-    if source.truth is None:
-        return {}
-    score = kde_log_likelihood(source.truth, source.test)
-    return {
-        "log_likelihood_bound": source.entropy_bound,
-        "log_likelihood_ceiling": score.log_likelihood,
-    }
+def drawn(workdir: Path, name: str, models: Sequence[Model], sources: Sequence[Source]) -> list[Model]:
+    """The models with another sampler: as kept in the run folder, else fitted to training codes and kept."""
+    if name in saved.sampler_names(workdir):
+        return [saved.load(workdir, r, name) for r in range(len(models))]
+    fitted = []
+    for r, (model, source) in enumerate(zip(models, sources, strict=True)):
+        fitted.append(model.with_sampler(name, model.encode(source.train), key=r))
+        saved.keep_sampler(workdir, fitted[-1], repetition=r)
+    return fitted
 
 
-def draw_figures(
-    model: Model, source: Source, folder: Path, title: str, seed: int, values: dict[str, float]
-) -> list[Path]:
-    """Writes the figures of one model, whose metrics are `values`, and returns their paths."""
-    folder.mkdir(exist_ok=True)
-    keys = jax.random.split(jax.random.fold_in(jax.random.key(seed), FIGURES), 2)
-    shown = {name: folder / f"{name}.png" for name in ("samples", "codes", "curves")}
-    z = model.encode(spread_out(source.test, 5000))
-    figures.codes_and_prior(shown["codes"], z, model.draw(keys[0], 5000), title=title)
-    records = read(folder.parent / "metrics.jsonl")
-    figures.training_curves(shown["curves"], records, title=title)
-    if source.range is None:
-        generated = model.sample(keys[1], len(source.test))
-        caption = f"test log-likelihood {values['log_likelihood']:.2f}"
-        if source.entropy_bound is not None:
-            caption += f" (bound {source.entropy_bound:.2f})"
-        figures.samples_in_plane(shown["samples"], source.test, generated, title=title, caption=caption)
-    else:
-        shown["reconstructions"] = folder / "reconstructions.png"
-        originals = np.asarray(to_units(jnp.asarray(spread_out(source.test, 32)), source.range))
-        figures.reconstruction_grid(
-            shown["reconstructions"],
-            originals,
-            model.reconstruct(originals),
-            value_range=source.range,
-            title=title,
+def recorded(workdir: Path) -> tuple[dict[str, Any], ConfigDict]:
+    """The config of a run as it is written in its folder, and as one that can be changed and used.
+
+    Raises:
+      ValueError: it is no run folder.
+    """
+    if not (workdir / "config.json").is_file():
+        raise ValueError(
+            f"a run folder holds a config.json, but {workdir} does not; give the folder that an "
+            "experiment wrote"
         )
-        samples = model.sample(keys[1], 64)
-        figures.image_grid(shown["samples"], samples, value_range=source.range, title=title)
-    return list(shown.values())
+    stored = json.loads((workdir / "config.json").read_text())
+    usable = json.loads(json.dumps(stored))
+    del usable["data"]["fingerprints"]
+    usable["eval"] = EVAL | {k: tuple(v) if isinstance(v, list) else v for k, v in usable["eval"].items()}
+    return stored, ConfigDict(usable, convert_dict=True)
 
 
-def summary(per_model: list[dict[str, float]]) -> tuple[dict[str, float], dict[str, float]]:
-    """Means over repetitions, and standard deviations (n - 1) where there are several."""
-    names = per_model[0]
-    table = {name: np.array([m[name] for m in per_model]) for name in names}
-    means = {name: float(v.mean()) for name, v in table.items()}
-    if len(per_model) == 1:
-        return means, {}
-    return means, {name: float(v.std(ddof=1)) for name, v in table.items()}
+def main(arguments: list[str]) -> None:
+    """The command; exit code 2 for bad input."""
+    if {"--help", "-h"} & set(arguments):
+        known = {"metrics": ", ".join(measures.MEASURES), "samplers": ", ".join(samplers.names())}
+        print(USAGE.format(keys=", ".join(EVAL), **known), end="")
+        return
+    try:
+        workdir, config, drawing = parse(arguments)
+        evaluate(workdir, config, drawing=drawing)
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
 
 
-def report(results: dict[str, Any]) -> str:
-    """The metrics as lines for the screen, beside what they compare with."""
-    lines, spread = [], results["standard_deviations"]
-    for name, value in results["metrics"].items():
-        sd = f" +- {spread[name]:.4g}" if name in spread else ""
-        lines.append(f"  {name:<29} {value:.4g}{sd}")
-    for name, value in results["references"].items():
-        shown = f"{value[0]:g} +- {value[1]:g}" if isinstance(value, (tuple, list)) else f"{value:.3f}"
-        lines.append(f"  {name:<29} {shown}")
-    return "\n".join(lines)
+def parse(arguments: list[str]) -> tuple[Path, ConfigDict, list[str]]:
+    """The run folder, its config as changed, and the samplers that a command line asks for.
+
+    Raises:
+      ValueError: anything unknown, with the nearest valid names.
+    """
+    workdir, rest = command.take(arguments, "workdir")
+    if not workdir:
+        raise ValueError("evaluate needs --workdir, the folder that an experiment wrote")
+    values = flags.FlagValues()
+    flags.DEFINE_list("metrics", None, "Measures.", flag_values=values)
+    flags.DEFINE_list("samplers", [], "Samplers.", flag_values=values)
+    config = command.read_flags(values, recorded(Path(workdir).expanduser())[1], rest)
+    if values.metrics:
+        config.eval.metrics = tuple(values.metrics)
+    for name in values.samplers:
+        if name not in samplers.names():
+            raise ValueError(nearest("sampler", name, samplers.names()))
+    return Path(workdir).expanduser(), config, values.samplers
 
 
-def spread_out(x: np.ndarray, n: int) -> np.ndarray:
-    """`n` examples at equal distances, all where there are fewer: a test set may be sorted."""
-    return x[np.linspace(0, len(x) - 1, min(n, len(x))).round().astype(int)]
-
-
-def _reconstruction_error(model: Model, x: np.ndarray) -> float:
-    """Mean over examples of the squared error summed over coordinates."""
-    total = 0.0
-    for begin in range(0, len(x), BLOCK):  # a test set of photographs is large as floats
-        block = x[begin : begin + BLOCK]
-        original = np.asarray(to_units(jnp.asarray(block), model.pixel_range), np.float64)
-        total += np.sum((model.reconstruct(block) - original) ** 2)
-    return float(total / len(x))
+if __name__ == "__main__":
+    main(sys.argv[1:])

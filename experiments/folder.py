@@ -16,7 +16,6 @@ from coulomb_jax import __version__
 MAY_CHANGE = (
     "eval.",
     "checkpoint.",
-    "references.",
     "devices",
     "transport",
     "remat",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,7 +19,7 @@ from coulomb_jax.naming import nearest
 from coulomb_jax.train import feed, hosts, optimizers
 from coulomb_jax.train.loop import Plan, length, steps_a_call
 from coulomb_jax.train.rehearsal import rehearse
-from experiments import evaluate, folder
+from experiments import features, folder, measures, subject
 
 LEAST = {
     "repetitions": 1,
@@ -27,6 +27,7 @@ LEAST = {
     "dispatch": 0,
     "checkpoint.every": 1,
     "checkpoint.keep": 1,
+    "eval.every": 0,
     "eval.samples": 2,
     "eval.codes": 4,
 }
@@ -71,10 +72,7 @@ def _build(config: ConfigDict, workdir: str | Path) -> Run:
     _check_numbers(config)
     plain = config.to_dict()
     seeds = [config.seed + r for r in range(config.repetitions)]
-    options = {k: v for k, v in plain["data"].items() if k != "name"}
-    sources = [data.load(config.data.name, seed=seeds[0], **options)]
-    if sources[0].synthetic:
-        sources += [data.load(config.data.name, seed=seed, **options) for seed in seeds[1:]]
+    sources = load_sources(plain)
     source = sources[0]
     if len(source.test) < 4:
         raise ValueError(f"evaluation takes at least 4 test examples, not {len(source.test)}; hold out more")
@@ -94,8 +92,8 @@ def _build(config: ConfigDict, workdir: str | Path) -> Run:
     }
     description = saved.describe(arch, plain["family"], plain["sampler"], repetitions=config.repetitions)
     _, family = saved.build(description)
-    description["steps"] = length(family, plain["steps"])
-    evaluate.kernel(config.eval.kernel, config.arch.z_dim)
+    description |= {"steps": length(family, plain["steps"]), "examples": len(source.train)}
+    check_evaluation(config, source)
     dispatch = config.dispatch or steps_a_call(config.arch.name != "mlp", devices[0].platform)
     run = Run(
         config=config,
@@ -104,12 +102,36 @@ def _build(config: ConfigDict, workdir: str | Path) -> Run:
         family=family,
         optimizers=_optimizers(family, plain),
         sources=sources,
-        plan=Plan(plain["steps"], config.batch, seeds, dispatch, config.checkpoint.every),
+        plan=Plan(plain["steps"], config.batch, seeds, dispatch, config.checkpoint.every, config.eval.every),
         devices=devices,
         transport=transport,
     )
     rehearse(family, run.optimizers, (config.batch, *arch["x_shape"]))
     return run
+
+
+def load_sources(plain: Mapping[str, Any]) -> list[Source]:
+    """The data of a config: one set, or one a repetition where they are drawn from the seed."""
+    seeds = [plain["seed"] + r for r in range(plain["repetitions"])]
+    name, options = plain["data"]["name"], {k: v for k, v in plain["data"].items() if k != "name"}
+    first = data.load(name, seed=seeds[0], **options)
+    return [first] + [data.load(name, seed=seed, **options) for seed in seeds[1:] if first.synthetic]
+
+
+def title_of(plain: Mapping[str, Any], source: Source) -> str:
+    """What figures and the screen call a run."""
+    times = f" x {plain['repetitions']}" if plain["repetitions"] > 1 else ""
+    return f"{plain['family']['name']} on {source.name}{times}"
+
+
+def check_evaluation(config: ConfigDict, source: Source) -> None:
+    """Refuses before training what would fail after it."""
+    subject.kernel(config.eval.kernel, config.arch.z_dim)
+    names = measures.chosen(config.eval.metrics, source)
+    if config.eval.interpolation not in subject.INTERPOLATIONS:
+        raise ValueError(nearest("interpolation", config.eval.interpolation, subject.INTERPOLATIONS))
+    if any(measures.MEASURES[name].features for name in names):
+        features.open_store(config.eval, source)
 
 
 def _claim(run: Run) -> None:

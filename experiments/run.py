@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
+from coulomb_jax.data.source import Source
 from coulomb_jax.model import Model
 from coulomb_jax.train import cost, hosts
 from coulomb_jax.train.checkpoint import Checkpoints
@@ -20,8 +21,8 @@ from coulomb_jax.train.loop import Diverged, Interrupted
 from coulomb_jax.train.loop import train as play_stages
 from coulomb_jax.train.memory import TooLarge
 from coulomb_jax.train.state import State
-from experiments import command, evaluate, folder
-from experiments.preparation import Run, prepare
+from experiments import command, evaluation
+from experiments.preparation import Run, prepare, title_of
 
 
 def main(dataset: str) -> None:
@@ -75,7 +76,8 @@ def execute(run: Run) -> dict[str, Any]:
         _play(run, None, Log(None))
         hosts.wait()
         return {}
-    print(f"{_title(run)}: {len(run.sources[0].train):,} examples, into {run.workdir}")
+    title = title_of(run.config.to_dict(), run.sources[0])
+    print(f"{title}: {len(run.sources[0].train):,} examples, into {run.workdir}")
     log, began = Log(run.workdir), time.perf_counter()
     with Checkpoints(run.workdir / "checkpoints", keep=run.config.checkpoint.keep) as checkpoints:
         done = checkpoints.latest() == run.description["steps"]
@@ -87,7 +89,17 @@ def execute(run: Run) -> dict[str, Any]:
         "train_seconds": round(seconds, 2),
         "steps_per_second": round(log.steps / log.seconds, 1) if log.seconds else None,
     }
-    results = _conclude(run, state, timing, done)
+    results = evaluation.conclude(
+        run.workdir,
+        run.config.to_dict(),
+        run.config.eval,
+        _models(run, state),
+        _sources(run),
+        step=run.description["steps"],
+        title=title,
+        timing=None if done else timing,  # the figures of the session that trained still hold
+    )
+    print(f'model:   coulomb_jax.load("{run.workdir}")')
     hosts.wait()
     return results
 
@@ -105,52 +117,34 @@ def _play(run: Run, checkpoints: Checkpoints | None, log: Log) -> State:
         transport=run.transport,
         checkpoints=checkpoints,
         log=log,
+        check=partial(_check, run) if hosts.first() else None,
         traces=run.workdir / "profile" if run.config.profile and hosts.first() else None,
     )
 
 
-def _conclude(run: Run, state: State, timing: dict[str, Any], done: bool) -> dict[str, Any]:
-    """Evaluates, and writes results and figures."""
-    config, own = run.config, len(run.sources) > 1
+def _models(run: Run, state: State) -> list[Model]:
+    """The models of a state, one a repetition."""
     params, stats = jax.device_put((state.params, state.stats), run.devices[0])
     models = []
-    for r in range(config.repetitions):
-        pick = (lambda a, r=r: a[r]) if config.repetitions > 1 else (lambda a: a)
-        one = jax.tree.map(pick, (params, stats))
-        models.append(Model(run.family, *one, pixel_range=run.sources[0].range))
-    sources = run.sources if own else run.sources * config.repetitions
-    each = [
-        evaluate.numbers(model, source, config.eval, seed)
-        for model, source, seed in zip(models, sources, run.plan.seeds, strict=True)
-    ]
-    means, spread = evaluate.summary(each)
-    published = {f"{k}_published": v for k, v in config.references.items()}
-    written = run.workdir / "results.json"
-    if done and written.is_file():  # nothing was trained: the figures of the session that did still hold
-        timing = json.loads(written.read_text())["timing"]
-    results = {
-        "metrics": means,
-        "standard_deviations": spread,
-        "repetitions": each,
-        "references": evaluate.ceiling(sources[0]) | published,
-        "protocol": {
-            "data": run.sources[0].name,
-            "data_details": run.sources[0].details or {},
-            "fingerprints": [s.fingerprint for s in run.sources],
-            "train": len(sources[0].train),
-            "test": len(sources[0].test),
-            **config.eval.to_dict(),
-        },
-        "timing": timing,
-    }
-    folder.write(written, results)
-    shown = run.workdir / "figures"
-    figures = evaluate.draw_figures(models[0], sources[0], shown, _title(run), config.seed, each[0])
-    print(evaluate.report(results))
-    print(f"results: {written}")
-    print(f"figures: {', '.join(str(path) for path in figures)}")
-    print(f'model:   coulomb_jax.load("{run.workdir}")')
-    return results
+    for r in range(run.config.repetitions):
+        pick = (lambda a, r=r: a[r]) if run.config.repetitions > 1 else (lambda a: a)
+        models.append(
+            Model(run.family, *jax.tree.map(pick, (params, stats)), pixel_range=run.sources[0].range)
+        )
+    return models
+
+
+def _sources(run: Run) -> list[Source]:
+    """The data of every repetition."""
+    return run.sources if len(run.sources) > 1 else run.sources * run.config.repetitions
+
+
+def _check(run: Run, state: State, step: int) -> dict[str, list[float]]:
+    """The metrics of a state that is being trained."""
+    per_model, _ = evaluation.Evaluation(
+        _models(run, state), _sources(run), run.config.eval, run.plan.seeds
+    ).run({}, step)
+    return {f"eval/{name}": [values[name] for values in per_model] for name in per_model[0]}
 
 
 def _cost(run: Run, seconds: float) -> str:
@@ -158,11 +152,6 @@ def _cost(run: Run, seconds: float) -> str:
     batch = (run.config.batch, *run.sources[0].train.shape[1:])
     work = cost.stage_flops(run.family, run.optimizers, batch)["train"] * run.config.repetitions
     return cost.line(work, seconds, run.devices, run.config.dtype)
-
-
-def _title(run: Run) -> str:
-    times = f" x {run.config.repetitions}" if run.config.repetitions > 1 else ""
-    return f"{run.config.family.name} on {run.sources[0].name}{times}"
 
 
 def _refusal(error: Exception) -> int:

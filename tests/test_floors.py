@@ -25,14 +25,14 @@ FLOORS = {
     ),
     "metrics": ({"metrics", "density", "mmd"}, NUMERIC),
     "families": ({"families", "density", "mmd", "family", "naming", "nets"}, NUMERIC),
-    "samplers": ({"samplers", "density", "mmd", "family", "naming"}, NUMERIC),
+    "samplers": ({"samplers", "density", "mmd", "family", "naming", "nets"}, NUMERIC),
     "train": (
         {"train", "model", "nets", "data", "family", "naming"},
         NUMERIC | {"optax", "orbax", "tensorboardX", "tqdm", "grain"},
     ),
     "exported.py": ({"version"}, NUMERIC | {"jaxlib"}),
-    "model.py": ({"nets", "family", "exported"}, NUMERIC),
-    "saved.py": ({"train", "model", "families", "samplers", "nets", "family"}, NUMERIC),
+    "model.py": ({"nets", "family", "exported", "samplers"}, NUMERIC),
+    "saved.py": ({"train", "model", "families", "samplers", "nets", "family", "naming"}, NUMERIC),
     "__init__.py": ({"model", "saved", "version"}, set()),
 }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -36,3 +38,24 @@ def kl_to_standard(mean: Float[Array, "b d"], log_var: Float[Array, "b d"]) -> F
     [kingma2014] appendix B.
     """
     return 0.5 * jnp.sum(mean**2 + jnp.exp(log_var) - 1.0 - log_var, axis=1)
+
+
+def log_density(
+    z: Float[Array, "b d"], mean: Float[Array, "#b d"], log_var: Float[Array, "#b d"]
+) -> Float[Array, " b"]:
+    """ln N(z; mean, diag exp(log_var)) in nats, a row at a time."""
+    scaled = (z - mean) ** 2 * jnp.exp(-log_var)
+    return -0.5 * jnp.sum(scaled + log_var + math.log(2.0 * math.pi), axis=1)
+
+
+def log_mixture(
+    z: Float[Array, "b d"], mean: Float[Array, "k d"], log_var: Float[Array, "k d"]
+) -> Float[Array, " b"]:
+    """ln of the mean of the k densities N(mean_k, diag exp(log_var_k)) at each row of z, in nats."""
+    each = jax.vmap(lambda m, v: log_density(z, m[None], v[None]))(mean, log_var)
+    return jax.nn.logsumexp(each, axis=0) - math.log(mean.shape[0])
+
+
+def entropy(log_var: Float[Array, "b d"]) -> Float[Array, " b"]:
+    """Entropy of N(., diag exp(log_var)) in nats, summed over dimensions, unreduced over b."""
+    return 0.5 * jnp.sum(log_var + math.log(2.0 * math.pi * math.e), axis=1)

@@ -9,7 +9,16 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
+from coulomb_jax.density import gaussian
+
 BLOCK_PAIRS = 2**20
+
+RULES = {
+    "scott": lambda n, d: n ** (-1 / (d + 4)),
+    "silverman": lambda n, d: (n * (d + 2) / 4) ** (-1 / (d + 4)),
+}
+"""The kernel's standard deviation in units of the sample's own, for n points of d coordinates
+[scott1992], [silverman1986]."""
 
 
 def log_density(
@@ -56,6 +65,36 @@ def log_density(
     block = max(1, min(len(points), BLOCK_PAIRS // len(sample)))
     table = _log_density(points, sample, widths.reshape(-1), block)
     return table.reshape(*widths.shape, len(points))
+
+
+def check_bandwidth(bandwidth: str | float) -> None:
+    """Refuses what is neither a rule's name nor a positive number.
+
+    Raises:
+      ValueError: with the names of the rules.
+    """
+    if bandwidth not in RULES and (isinstance(bandwidth, str) or not bandwidth > 0):
+        raise ValueError(
+            f"a bandwidth is a positive number or one of {', '.join(RULES)}, not {bandwidth!r}; "
+            "choose another"
+        )
+
+
+def noise_factor(sample: Float[Array, "n d"], bandwidth: str | float) -> Float[Array, "d d"]:
+    """A square root of the kernel's covariance: a share of the sample's by a rule, or round."""
+    n, d = sample.shape
+    if bandwidth in RULES:
+        return RULES[bandwidth](n, d) * math.sqrt(n / max(n - 1, 1)) * gaussian.fit(sample)["factor"]
+    return bandwidth * jnp.eye(d, dtype=sample.dtype)
+
+
+def sample(
+    key: jax.Array, n: int, codes: Float[Array, "m d"], factor: Float[Array, "d d"]
+) -> Float[Array, "n d"]:
+    """Draws `n` points of the estimate whose kernel has the covariance factor @ factor.T."""
+    which, how = jax.random.split(key)
+    centres = jax.random.choice(which, codes, (n,))
+    return centres + gaussian.sample(how, n, jnp.zeros(codes.shape[1], codes.dtype), factor)
 
 
 def _floating(name: str, values: ArrayLike) -> Array:

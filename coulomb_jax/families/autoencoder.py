@@ -13,9 +13,4 @@ def autoencoder(arch, *, reduction: str = "sum") -> Family:
       arch: the nets, an `Architecture`.
       reduction: of the squared error over coordinates, "sum" or "mean".
     """
-
-    def objective(nets, x, key):
-        recon = terms.squared_error(x, nets.decoder(nets.encoder(x)), reduction)
-        return recon, {"reconstruction": recon}
-
-    return terms.deterministic(arch.encoder(), arch.decoder(), objective, terms.normal_prior(arch.z_dim))
+    return terms.penalized(arch, {}, terms.normal_prior(arch.z_dim), reduction=reduction)

@@ -38,6 +38,4 @@ def couae(
     if beta is None and arch.z_dim > 3:
         beta = 2.0
     kernel = mmd.coulomb(arch.z_dim, beta=beta, scale=scale, epsilon=epsilon, normalized=normalized)
-    return terms.moment_matching(
-        arch, kernel, weight=weight, prior=prior, recon_scale=recon_scale, reduction=reduction
-    )
+    return terms.matched(arch, kernel, weight, prior, recon_scale=recon_scale, reduction=reduction)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from coulomb_jax import mmd
-from coulomb_jax.family import Family, Net, Stage, Update
+from coulomb_jax.density import cdf, wasserstein
+from coulomb_jax.family import Family, MmdLoss, Net, Stage, Update
 from coulomb_jax.naming import nearest
 
 REDUCTIONS = ("sum", "mean")
@@ -65,24 +68,6 @@ def mmd2_to_prior(nets, z: Float[Array, "b d"], kernel, key: jax.Array, prior: s
     return mmd.mmd2(z, jax.random.normal(key, z.shape), kernel)
 
 
-def moment_matching(arch, kernel, *, weight: float, prior: str, recon_scale: float, reduction: str) -> Family:
-    """A deterministic autoencoder whose codes an MMD pulls towards N(0, I).
-
-    Loss: recon_scale * reconstruction + weight * MMD^2(codes, prior), eq. 2 of [sansone2019].
-    """
-
-    if weight < 0:
-        raise ValueError(f"the weight of the MMD is at least 0, not {weight}; choose another")
-
-    def objective(nets, x, key):
-        z = nets.encoder(x)
-        recon = squared_error(x, nets.decoder(z), reduction)
-        mmd2 = mmd2_to_prior(nets, z, kernel, key, prior)
-        return recon_scale * recon + weight * mmd2, {"reconstruction": recon, "mmd2": mmd2}
-
-    return deterministic(arch.encoder(), arch.decoder(), objective, normal_prior(arch.z_dim))
-
-
 def deterministic(encoder: Net, decoder: Net, objective, draw) -> Family:
     """An encoder and a decoder without noise that one move trains together."""
     return Family(
@@ -92,3 +77,130 @@ def deterministic(encoder: Net, decoder: Net, objective, draw) -> Family:
         decode=lambda nets, z: nets.decoder(z),
         draw=draw,
     )
+
+
+def penalized(
+    arch, penalties, draw, *, recon_scale: float = 1.0, reduction: str = "sum", stochastic: bool = False
+) -> Family:
+    """An autoencoder whose codes are pulled towards a prior: reconstruction and weighted penalties.
+
+    Loss: recon_scale * squared error + sum of weight * penalty, the form of eq. 2 of [sansone2019].
+
+    Args:
+      arch: the nets, an `Architecture`.
+      penalties: `{metric: (weight >= 0, penalty)}`; a penalty `(nets, key, *code) -> scalar` sees this
+        device's codes, and all of them the same key.
+      draw: of the prior, `(nets, key, n) -> z`.
+      recon_scale: factor on the reconstruction term.
+      reduction: of the squared error over coordinates, "sum" or "mean".
+      stochastic: the encoder gives a normal law's mean and log-variance, and `code` is `(z, mean,
+        log_var)` in place of `(z,)`.
+
+    Raises:
+      ValueError: a weight is negative.
+    """
+    for metric, (weight, _) in penalties.items():
+        if weight < 0:
+            raise ValueError(f"the weight of {metric} is at least 0, not {weight}; choose another")
+
+    def code(nets, x, key):
+        if not stochastic:
+            return (nets.encoder(x),)
+        mean, log_var = jnp.split(nets.encoder(x), 2, axis=1)
+        return noisy(nets, mean, log_var, key), mean, log_var
+
+    def objective(nets, x, key):
+        z, *law = code(nets, x, key)
+        recon = squared_error(x, nets.decoder(z), reduction)
+        values = {metric: penalty(nets, key, z, *law) for metric, (_, penalty) in penalties.items()}
+        loss = recon_scale * recon
+        for metric, (weight, _) in penalties.items():
+            loss += weight * values[metric]
+        return loss, {"reconstruction": recon} | values
+
+    encoder = arch.encoder(2 * arch.z_dim if stochastic else None)
+    family = deterministic(encoder, arch.decoder(), objective, draw)
+    return family._replace(encode=lambda nets, x, key: code(nets, x, key)[0])
+
+
+def matched(arch, kernel, weight: float, prior: str, *, recon_scale: float, reduction: str) -> Family:
+    """A deterministic autoencoder whose codes an MMD pulls towards N(0, I), `prior` as in `mmd2_to_prior`."""
+
+    def mmd2(nets, key, z):
+        return mmd2_to_prior(nets, z, kernel, key, prior)
+
+    law, recon = normal_prior(arch.z_dim), {"recon_scale": recon_scale, "reduction": reduction}
+    family = penalized(arch, {"mmd2": (weight, mmd2)}, law, **recon)
+    of_sum = recon_scale if reduction == "sum" else recon_scale / math.prod(arch.x_shape)
+    return family._replace(mmd_loss=MmdLoss(kernel, weight, of_sum))
+
+
+def ks_and_covariance(law_of, weight: float):
+    """Penalties of [saseendran2021] on the whole batch's codes, each 1 on average for draws of the prior.
+
+    Args:
+      law_of: `(nets, key, b) -> Law`, the prior, where this device has `b` codes.
+      weight: of each of the two.
+    """
+
+    def ks(nets, key, z):
+        law, z = law_of(nets, key, z.shape[0]), nets.gather(z)
+        return cdf.ks(z, law.cdf) / cdf.ks_at_prior(z.shape[0])
+
+    def covariance(nets, key, z):
+        law, z = law_of(nets, key, z.shape[0]), nets.gather(z)
+        at_prior = cdf.covariance_gap_at_prior(z.shape[0], law.covariance, law.fourth)
+        return cdf.covariance_gap(z, law.covariance) / at_prior
+
+    return {"ks": (weight, ks), "covariance": (weight, covariance)}
+
+
+def cross_entropy(x: Float[Array, "b ..."], y: Float[Array, "b ..."], reduction: str) -> Float[Array, ""]:
+    """Cross-entropy of pixels in [0, 1], averaged over the batch, reduced as `squared_error`.
+
+    A reconstruction `y` is kept 1e-6 inside its ends: float32 has no 1 - 1e-8.
+    """
+    if reduction not in REDUCTIONS:
+        raise ValueError(nearest("reduction", reduction, REDUCTIONS))
+    y = jnp.clip(y, 1e-6, 1.0 - 1e-6)
+    nats = -(x * jnp.log(y) + (1.0 - x) * jnp.log1p(-y)).reshape(x.shape[0], -1)
+    return jnp.mean((jnp.sum if reduction == "sum" else jnp.mean)(nats, axis=1))
+
+
+def told_apart(logit, real: Float[Array, "b d"], fake: Float[Array, "b d"]) -> Float[Array, ""]:
+    """What a logistic critic minimises: the cross-entropy of telling `real` from `fake`."""
+    return jnp.mean(jax.nn.softplus(-logit(real))) + jnp.mean(jax.nn.softplus(logit(fake)))
+
+
+def taken_for_real(logit, fake: Float[Array, "b d"]) -> Float[Array, ""]:
+    """What an encoder minimises against a logistic critic, without saturation [goodfellow2014]."""
+    return jnp.mean(jax.nn.softplus(-logit(fake)))
+
+
+def warm_up(nets, rounds: int) -> Float[Array, ""] | float:
+    """The factor that grows from 1 / rounds at the stage's first round to 1 at round `rounds`; 1 for 0."""
+    return jnp.minimum(1.0, (nets.step + 1) / rounds) if rounds else 1.0
+
+
+def noisy(nets, mean: Float[Array, "b d"], log_var: Float[Array, "b d"], key) -> Float[Array, "b d"]:
+    """A draw from N(mean, diag exp(log_var)) for each of this device's examples; a key of None: the mean."""
+    if key is None:
+        return mean
+    return mean + jnp.exp(0.5 * log_var) * noise(nets, key, mean.shape)
+
+
+def critic_loss(nets, key, real, fake, penalty: float, *, name: str = "critic"):
+    """What a Wasserstein critic minimises [gulrajani2017]: minus its gap, and its gradient penalty.
+
+    Args:
+      nets: its net `name` is the critic.
+      key: of the points between, at which its slope is 1.
+      real: where it grows, `[b ...]`.
+      fake: where it falls.
+      penalty: weight of (slope - 1)^2.
+    """
+    critic = getattr(nets, name)
+    gap = jnp.mean(critic(real)) - jnp.mean(critic(fake))
+    mix = nets.share(jax.random.uniform(key, (nets.devices * real.shape[0],)))
+    slopes = wasserstein.gradient_penalty(getattr(nets.frozen, name), real, fake, mix)
+    return -gap + penalty * slopes, {"gap": gap, "gradient_penalty": slopes}

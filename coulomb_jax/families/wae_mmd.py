@@ -29,6 +29,4 @@ def wae_mmd(
       reduction: of the squared error over coordinates, "sum" (the authors') or "mean".
     """
     kernel = mmd.wae_multiscale(arch.z_dim, sigma2=sigma2, scales=tuple(scales))
-    return terms.moment_matching(
-        arch, kernel, weight=weight, prior=prior, recon_scale=recon_scale, reduction=reduction
-    )
+    return terms.matched(arch, kernel, weight, prior, recon_scale=recon_scale, reduction=reduction)

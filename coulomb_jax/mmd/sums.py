@@ -13,6 +13,7 @@ point by a few units in the last place of its distance from that centre.
 
 import functools
 import itertools
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -24,6 +25,7 @@ from jaxtyping import Array, Float
 
 from coulomb_jax.mmd.pairwise import (
     DIFFERENCE_DIMS,
+    SMALL_SET,
     by_differences,
     distinct_pairs,
     products,
@@ -72,9 +74,14 @@ def sum_distinct(x: Float[Array, "n d"], kernel: Kernel, block_size: int | None 
         kernel: a function of squared distances.
         block_size: as for `sum_between`.
     """
-    if x.shape[0] <= _limit(block_size):
+    n, limit = x.shape[0], _limit(block_size)
+    many_dims = x.shape[1] > DIFFERENCE_DIMS  # else a dense sum is as fast, and its slopes are exact
+    if block_size is None and jax.default_backend() == "cpu" and (many_dims or n > limit):
+        # Half of a block's pairs with itself is lost, and a pair of a small tile costs more: least near 8·√n.
+        limit = min(limit, max(SMALL_SET, math.isqrt(64 * n)))
+    if n <= limit:
         return _dense_distinct(kernel, x)
-    (even, block), *rest = _even_parts(x, block_size)
+    (even, block), *rest = _even_parts(x, limit)
     total = _tiles(kernel, even, block, even, block, distinct=True)
     for points, _ in rest:
         total += sum_between(points, even, kernel, block_size) + sum_distinct(points, kernel, block_size)
@@ -165,9 +172,9 @@ def _with_slopes(plan, parameters, x, y, wanted):
         total, changes = _tile(plan.function, parameters, block_x, block_y, wanted)
         return (_added(slopes, changes, i, j), *at(next_tile)), total
 
-    def add_triangle(state, next_tile):
+    def add_square(state, next_tile):
         slopes, (i, j), block, _ = state
-        total, changes = _triangle(plan.function, parameters, block, wanted)
+        total, changes = _square(plan.function, parameters, block, wanted)
         return (_added(slopes, changes, i, j), *at(next_tile)), total
 
     def at(tile):
@@ -181,7 +188,7 @@ def _with_slopes(plan, parameters, x, y, wanted):
     rows, columns = np.indices((len(x_blocks), len(y_blocks)))
     if plan.distinct:
         diagonal = np.stack([np.arange(len(x_blocks))] * 2, -1)
-        within, slopes = add(add_triangle, slopes, jnp.asarray(diagonal))
+        within, slopes = add(add_square, slopes, jnp.asarray(diagonal))
         across, slopes = add(add_tile, slopes, jnp.asarray(np.argwhere(rows < columns)))
         total = within + across
     else:
@@ -203,12 +210,13 @@ def _added(slopes, changes, i, j):
     return of_parameters, of_x, of_y
 
 
-def _tile(function, parameters, x, y, wanted):
-    """Return the sum over all pairs of two blocks, and its slopes."""
+def _tile(function, parameters, x, y, wanted, apart=True):
+    """Return the sum over all pairs of two blocks, and its slopes; near pairs are sought where ``apart``."""
     if x.shape[1] <= DIFFERENCE_DIMS:
         return _tile_at(squared_distances(x, y), function, parameters, x, y, wanted)
     # All of a tile is in both branches: distances that a branch gave back would be stored and read again.
     _, _, norms, twice = products(x, y)
+    twice = jnp.where(apart, twice, 0.0)
     return jax.lax.cond(
         some_are_near(norms, twice),
         lambda: _tile_at(by_differences(x, y), function, parameters, x, y, wanted),
@@ -241,18 +249,18 @@ def _tile_at(r2, function, parameters, x, y, wanted):
     return total, (of_parameters[0] if of_parameters else None, of_x, of_y)
 
 
-def _triangle(function, parameters, x, wanted):
-    """Return the sum over the distinct pairs of one block, and its slopes."""
+def _square(function, parameters, x, wanted):
+    """Return the sum over the distinct pairs of one block, and its slopes.
 
-    def dense(parameters, x):
-        return _dense_distinct(functools.partial(function, parameters), x)
+    It is half of that over all pairs. A point and itself are put at distance 1 and then left out.
+    """
+    own = jnp.eye(x.shape[0], dtype=bool)
 
-    moving = tuple(i for i in (0, 1) if wanted[i])
-    if not moving:
-        return dense(parameters, x), (None, None, None)
-    total, slopes = jax.value_and_grad(dense, argnums=moving)(parameters, x)
-    of_parameters, of_x = (dict(zip(moving, slopes)).get(i) for i in (0, 1))
-    return total, (of_parameters, of_x, None)
+    def distinct(parameters, r2):
+        return jnp.where(own, 0.0, function(parameters, jnp.where(own, 1.0, r2)))
+
+    total, (of_parameters, of_x, _) = _tile(distinct, parameters, x, x, (*wanted[:2], False), ~own)
+    return total / 2, (jax.tree.map(lambda slope: slope / 2, of_parameters), of_x, None)
 
 
 def _product(axes, a, b):

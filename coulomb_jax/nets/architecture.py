@@ -41,6 +41,8 @@ class Architecture:
       gain: factor on the initial standard deviation of the weights.
       x_scale: the unit of the data that the nets work in: the encoder sees x / x_scale, the decoder's
         output is multiplied by it. Losses stay in the data's own units.
+      spectral: spectral norm on every weight of encoder and decoder but the decoder's first, as the RAE-SN
+        of [ghosh2020] has it. infogan's encoder is under it in any case.
       dtype: what the nets compute in, "float32" or "bfloat16"; parameters are float32.
       remat: training computes the inside of the nets again for the gradient, to save memory.
     """
@@ -54,6 +56,7 @@ class Architecture:
     activation: str = "relu"
     gain: float = 1.0
     x_scale: float = 1.0
+    spectral: bool = False
     dtype: str = "float32"
     remat: bool = False
 
@@ -90,11 +93,57 @@ class Architecture:
         """Codes `[b z_dim]` to data `[b *x_shape]` within `x_range`."""
         return Net(self._file.Decoder(self), (self.z_dim,), self.remat)
 
-    def critic(self, hidden: tuple[int, ...] = (1024, 1024, 1024, 1024)) -> Net:
-        """Codes `[b z_dim]` to one logit each, `[b]`: WAE-GAN's adversary, four layers of 512 on MNIST."""
+    def critic(self, hidden: tuple[int, ...] = (1024, 1024, 1024, 1024), *, glorot: bool = False) -> Net:
+        """Codes `[b z_dim]` to one logit each, `[b]`: WAE-GAN's adversary, four layers of 512 on MNIST.
+
+        `glorot` gives it the initial weights of a Wasserstein critic.
+        """
         from coulomb_jax.nets.critic import Critic
 
-        return Net(Critic(self, tuple(hidden)), (self.z_dim,))
+        return Net(Critic(self, tuple(hidden), glorot), (self.z_dim,))
+
+    def picture_critic(self) -> Net:
+        """Data to one number an example, `[b]`; see `coulomb_jax.nets.picture_critic`."""
+        from coulomb_jax.nets.picture_critic import PictureCritic
+
+        return Net(PictureCritic(self), self.x_shape)
+
+    def generator(self, noise_dim: int, hidden: tuple[int, ...]) -> Net:
+        """Noise `[b noise_dim]` to codes `[b z_dim]`; see `coulomb_jax.nets.generator`."""
+        from coulomb_jax.nets.generator import Generator
+
+        return Net(Generator(self, tuple(hidden)), (noise_dim,))
+
+    def mask(self) -> Net:
+        """A net that takes nothing and gives a factor for each latent dimension, `[z_dim]`."""
+        from coulomb_jax.nets.mask import Mask
+
+        return Net(Mask(self), None)
+
+    def scalar(self) -> Net:
+        """A learned number that takes nothing and begins at 0: the logarithm of a decoder's deviation."""
+        from coulomb_jax.nets.scalar import Scalar
+
+        return Net(Scalar(), None)
+
+    def table(self, rows: int, mean: float, deviation: float) -> Net:
+        """A net that takes nothing and gives `rows` learned examples; see `coulomb_jax.nets.table`."""
+        from coulomb_jax.nets.table import Table
+
+        return Net(Table(self, rows, mean, deviation), None)
+
+    def ratio(self, hidden: tuple[int, ...]) -> Net:
+        """Codes `[b z_dim]` to a log-ratio of densities each, `[b]`."""
+        from coulomb_jax.nets.ratio import Ratio
+
+        return Net(Ratio(self, tuple(hidden)), (self.z_dim,))
+
+    def flow(self, blocks: int, hidden: tuple[int, ...], *, context: int = 0, gated: bool = False) -> Net:
+        """An invertible map of codes, given `context` further numbers; see `coulomb_jax.nets.flow`."""
+        from coulomb_jax.nets.flow import Flow
+
+        flow = Flow(self.z_dim, context, blocks, tuple(hidden), gated)
+        return Net(flow, (self.z_dim + context,))
 
     @property
     def _file(self) -> Any:

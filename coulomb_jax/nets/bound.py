@@ -72,6 +72,10 @@ class Bound:
         """The same nets on stored statistics: for inner derivatives, which must record nothing."""
         return Bound(self._nets, self._params, self._stats, step=self.step, axis=self._axis)
 
+    def parameters(self, name: str) -> Any:
+        """The parameters of a net, for penalties on its weights."""
+        return self._params[name]
+
     @property
     def devices(self) -> int:
         return 1 if self._axis is None else jax.lax.axis_size(self._axis)

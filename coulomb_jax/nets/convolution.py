@@ -55,6 +55,7 @@ class ConvTranspose(nn.Module):
       channels: of the output.
       kernel: side of the square kernel, at least the stride.
       stride: the factor by which height and width grow.
+      spectral: whether the weight is under spectral norm, which `train` is for.
     """
 
     channels: int
@@ -62,11 +63,14 @@ class ConvTranspose(nn.Module):
     stride: int
     kernel_init: nn.initializers.Initializer
     dtype: jnp.dtype
+    spectral: bool = False
 
     @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:
         shape = (self.kernel, self.kernel, self.channels, x.shape[-1])
         weight = self.param("kernel", self.kernel_init, shape)
+        if self.spectral:
+            weight = spectral(self, weight, train)
         bias = self.param("bias", nn.initializers.zeros, (self.channels,))
         sides = (x.shape[1] * self.stride, x.shape[2] * self.stride)
         y = up(x.astype(self.dtype), weight.astype(self.dtype), self.stride, sides)

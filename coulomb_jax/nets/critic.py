@@ -15,14 +15,19 @@ class Critic(nn.Module):
 
     Attributes:
       hidden: neurons of each layer.
+      glorot: initial weights by the layers' sizes, as Wasserstein critics have them, in place of the small
+        ones of [tolstikhin2018].
     """
 
     arch: Architecture
     hidden: tuple[int, ...]
+    glorot: bool = False
 
     @nn.compact
     def __call__(self, z: jax.Array, *, train: bool) -> jax.Array:
         init = nn.initializers.normal(DEVIATION * self.arch.gain)
+        if self.glorot:
+            init = nn.initializers.glorot_normal()
         dtype = jnp.dtype(self.arch.dtype)
         for size in self.hidden:
             z = jax.nn.relu(nn.Dense(size, dtype=dtype, kernel_init=init)(z))

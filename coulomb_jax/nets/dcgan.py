@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from coulomb_jax.nets import squares
 from coulomb_jax.nets.architecture import ACTIVATIONS, Architecture
 from coulomb_jax.nets.convolution import Conv, ConvTranspose
-from coulomb_jax.nets.norms import batch_norm
+from coulomb_jax.nets.norms import batch_norm, dense
 
 HIDDEN = (128, 256, 512, 1024)
 """Channels of the encoder's layers in the published nets."""
@@ -65,9 +65,10 @@ class Encoder(nn.Module):
         kernel = kernel_size(squares.side(self.arch))
         h = self.arch.centre(x) if self.centred else x / self.arch.x_scale
         for channels in self.arch.layers(HIDDEN):
-            h = Conv(channels, kernel, 2, init, dtype)(h)
+            h = Conv(channels, kernel, 2, init, dtype, self.arch.spectral)(h, train=train)
             h = act(batch_norm(dtype, train, decay=DECAY)(h))
-        return nn.Dense(self.outputs, dtype=dtype, kernel_init=init)(h.reshape(h.shape[0], -1))
+        last = dense(self.outputs, init, dtype, train, spectral=self.arch.spectral)
+        return last(h.reshape(h.shape[0], -1))
 
 
 class Decoder(nn.Module):
@@ -92,9 +93,10 @@ class Decoder(nn.Module):
         h = nn.Dense(start * start * first, dtype=dtype, kernel_init=init)(z)
         h = (h if self.starts_linear else act(h)).reshape(-1, start, start, first)
         for channels in rest[:doublings]:
-            h = ConvTranspose(channels, kernel, 2, init, dtype)(h)
+            h = ConvTranspose(channels, kernel, 2, init, dtype, self.arch.spectral)(h, train=train)
             h = act(batch_norm(dtype, train, decay=DECAY)(h))
-        y = ConvTranspose(self.arch.x_shape[-1], kernel, 1, init, dtype)(h)
+        last = ConvTranspose(self.arch.x_shape[-1], kernel, 1, init, dtype, self.arch.spectral)
+        y = last(h, train=train)
         return self.arch.into_range(y)
 
 

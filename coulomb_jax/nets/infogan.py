@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from coulomb_jax.nets import squares
 from coulomb_jax.nets.architecture import ACTIVATIONS, Architecture
 from coulomb_jax.nets.convolution import Conv, ConvTranspose
-from coulomb_jax.nets.norms import SpectralDense, batch_norm
+from coulomb_jax.nets.norms import SpectralDense, batch_norm, dense
 
 HIDDEN = (64, 128, 1024)
 """Channels of the encoder's convolutions, and neurons of its dense layer, the last."""
@@ -60,14 +60,15 @@ class Decoder(nn.Module):
         act = ACTIVATIONS[self.arch.activation]
         first, *rest = convolutions[::-1]
         h = z
-        for size in (neurons, start * start * first):
-            h = nn.Dense(size, dtype=dtype, kernel_init=init)(h)
+        for i, size in enumerate((neurons, start * start * first)):
+            h = dense(size, init, dtype, train, spectral=self.arch.spectral and i > 0)(h)
             h = act(batch_norm(dtype, train, decay=DECAY)(h))
         h = h.reshape(-1, start, start, first)
         for channels in rest:
-            h = ConvTranspose(channels, KERNEL, 2, init, dtype)(h)
+            h = ConvTranspose(channels, KERNEL, 2, init, dtype, self.arch.spectral)(h, train=train)
             h = act(batch_norm(dtype, train, decay=DECAY)(h))
-        y = ConvTranspose(self.arch.x_shape[-1], KERNEL, 2, init, dtype)(h)
+        last = ConvTranspose(self.arch.x_shape[-1], KERNEL, 2, init, dtype, self.arch.spectral)
+        y = last(h, train=train)
         return self.arch.into_range(y)
 
 

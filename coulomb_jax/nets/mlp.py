@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from coulomb_jax.nets.architecture import ACTIVATIONS, Architecture
+from coulomb_jax.nets.norms import dense
 
 HIDDEN = (128, 128)
 """Two hidden layers of 128 neurons at each side, as [sansone2019] has on the grid."""
@@ -23,7 +24,7 @@ class Encoder(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
         h = x.reshape(x.shape[0], -1) / self.arch.x_scale
-        return _dense(self.arch, self.arch.layers(HIDDEN), self.outputs, h)
+        return _layers(self.arch, self.arch.layers(HIDDEN), self.outputs, h, train, from_layer=0)
 
 
 class Decoder(nn.Module):
@@ -34,13 +35,25 @@ class Decoder(nn.Module):
     @nn.compact
     def __call__(self, z: jax.Array, *, train: bool) -> jax.Array:
         shape = self.arch.x_shape
-        y = _dense(self.arch, self.arch.layers(HIDDEN)[::-1], math.prod(shape), z)
+        sizes = self.arch.layers(HIDDEN)[::-1]
+        y = _layers(self.arch, sizes, math.prod(shape), z, train, from_layer=1)
         return self.arch.into_range(y).reshape(-1, *shape)
 
 
-def _dense(arch: Architecture, hidden: tuple[int, ...], outputs: int, h: jax.Array) -> jax.Array:
+def _layers(
+    arch: Architecture,
+    hidden: tuple[int, ...],
+    outputs: int,
+    h: jax.Array,
+    train: bool,
+    *,
+    from_layer: int,
+) -> jax.Array:
+    """Dense layers and activations; where the architecture is spectral, so are they from one layer on."""
     init = nn.initializers.variance_scaling(arch.gain**2, "fan_in", "truncated_normal")
-    for size in hidden:
-        h = nn.Dense(size, kernel_init=init, dtype=jnp.dtype(arch.dtype))(h)
-        h = ACTIVATIONS[arch.activation](h)
-    return nn.Dense(outputs, kernel_init=init, dtype=jnp.dtype(arch.dtype))(h)
+    dtype = jnp.dtype(arch.dtype)
+    for i, size in enumerate((*hidden, outputs)):
+        h = dense(size, init, dtype, train, spectral=arch.spectral and i >= from_layer)(h)
+        if i < len(hidden):
+            h = ACTIVATIONS[arch.activation](h)
+    return h

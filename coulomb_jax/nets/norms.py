@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import flax.linen as nn
@@ -57,6 +58,15 @@ class SpectralDense(nn.Module):
         bias = self.param("bias", nn.initializers.zeros, (self.size,))
         weight = spectral(self, weight, train)
         return x.astype(self.dtype) @ weight.astype(self.dtype) + bias.astype(self.dtype)[None]
+
+
+def dense(
+    size: int, init: nn.initializers.Initializer, dtype: jnp.dtype, train: bool, *, spectral: bool
+) -> Callable:
+    """A dense layer, under spectral norm or not."""
+    if spectral:
+        return partial(SpectralDense(size, init, dtype), train=train)
+    return nn.Dense(size, dtype=dtype, kernel_init=init)
 
 
 def _unit(v: Float[Array, "n"]) -> Float[Array, "n"]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -81,6 +82,17 @@ class Log:
         self._bar.set_postfix(terms, refresh=False)
         self._bar.update(step - self._step)
         self._step, self._since = step, now
+
+    def note(self, step: int, values: Mapping[str, float | Sequence[float]]) -> None:
+        """Logs what was measured of the state at a step, numbers or one a repetition by name."""
+        self._since = time.perf_counter()  # measuring is no training
+        if self._lines is None:
+            return
+        plain = {name: np.asarray(value, float).tolist() for name, value in values.items()}
+        self._lines.write(json.dumps({"step": step} | plain) + "\n")
+        self._lines.flush()
+        for name, value in plain.items():
+            self._events.add_scalar(name, float(np.mean(value)), step)
 
     def __enter__(self) -> Log:
         return self

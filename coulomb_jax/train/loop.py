@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -44,6 +44,7 @@ class Plan(NamedTuple):
       seeds: one a repetition; each draws its own weights, order and noise.
       dispatch: steps a call of the device; 1 where XLA handles a loop of convolutions badly (CPU).
       save_every: steps between checkpoints.
+      check_every: steps between calls of `check`; 0 for none.
     """
 
     steps: Mapping[str, int]
@@ -51,6 +52,7 @@ class Plan(NamedTuple):
     seeds: Sequence[int]
     dispatch: int
     save_every: int
+    check_every: int = 0
 
 
 def steps_a_call(convolutional: bool, platform: str) -> int:
@@ -74,6 +76,7 @@ def train(
     transport: str = "whole",
     checkpoints: Checkpoints | None = None,
     log: Log | None = None,
+    check: Callable[[State, int], Mapping[str, np.ndarray]] | None = None,
     traces: str | Path | None = None,
 ) -> State:
     """Plays a family's stages on a data set, from its newest checkpoint where there is one.
@@ -88,6 +91,7 @@ def train(
       transport: how examples reach the devices, one of `feed.TRANSPORTS`; the result is the same.
       checkpoints: where to save and resume; None for neither, and in all processes but the first.
       log: told the metrics of every call of the device.
+      check: measures a state at a step, while it trains; what it gives by name goes into the log.
       traces: folder for a trace of a few calls; None for none.
 
     Returns:
@@ -113,7 +117,7 @@ def train(
     first, keys = pairs[:, 0], pairs[:, 1]
     if not repeated:
         first, keys = first[0], keys[0]
-    fresh = partial(init, family, optimizers)
+    fresh = partial(init, family, optimizers, examples=data.shape[own_data])
     state = jax.jit(jax.vmap(fresh) if repeated else fresh)(first)
     if checkpoints is not None and checkpoints.latest() is not None:
         state = checkpoints.restore(checkpoints.latest(), state)
@@ -139,6 +143,10 @@ def train(
         check_parameters(state, step)
         if checkpoints is not None:
             checkpoints.save(step, state)
+
+    def passed(every):
+        """Whether the last call reached a multiple of so many steps."""
+        return every and step // every > (step - steps) // every
 
     start = 0
     with stop_signals() as stopped, log, Profile(traces) as traced:
@@ -174,7 +182,10 @@ def train(
                 settle()
                 pending.append((step, metrics))
                 step += steps
-                if step // plan.save_every > (step - steps) // plan.save_every:
+                if check is not None and passed(plan.check_every):
+                    settle()
+                    log.note(step, check(state, step))
+                if passed(plan.save_every):
                     save()
                 votes.append(hosts.in_any_soon(stopped()))
                 if votes.pop(0):

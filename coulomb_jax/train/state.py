@@ -34,19 +34,30 @@ def updates(family: Family) -> list:
     return [u for s in family.stages if not isinstance(s, Fit) for u in s.updates]
 
 
-def init_model(family: Family, key: jax.Array) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Fresh parameters and batch statistics, those of a `Fit` zeros of the right shape until it is made."""
+def init_model(family: Family, key: jax.Array, examples: int = 2) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Fresh parameters and batch statistics, those of a `Fit` zeros of the right shape until it is made.
+
+    Args:
+      family: what to make.
+      key: of the weights.
+      examples: in the training set: a `Fit` may keep something for each.
+    """
     params, stats = initialize(family.nets, key)
     for fit in (s for s in family.stages if isinstance(s, Fit)):
-        codes = jax.ShapeDtypeStruct((2, *family.nets["decoder"].takes), jnp.float32)
+        codes = jax.ShapeDtypeStruct((examples, *family.nets["decoder"].takes), jnp.float32)
         shapes = jax.eval_shape(fit.fit, codes, key)
         params[fit.name] = jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), shapes)
     return params, stats
 
 
-def init(family: Family, optimizers: Mapping[str, optax.GradientTransformation], key: jax.Array) -> State:
-    """A fresh state."""
-    params, stats = init_model(family, key)
+def init(
+    family: Family,
+    optimizers: Mapping[str, optax.GradientTransformation],
+    key: jax.Array,
+    examples: int = 2,
+) -> State:
+    """A fresh state, for a training set of so many examples."""
+    params, stats = init_model(family, key, examples)
     opt = {
         u.name: optimizers[u.name].init({name: params[name] for name in u.learns}) for u in updates(family)
     }

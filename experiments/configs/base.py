@@ -1,171 +1,45 @@
-"""Every key of a config, and what each data set and preset sets it to.
+"""Every key of a config, and how settings are merged into it.
 
-A setting is a data set, or a data set and a preset: "grid", "grid:paper". `SETTINGS` here and in each
-family's file are tables of dotted keys, merged in the order: "" (always), the data set, the preset on
-any data set (":tiny"), the preset on this one ("grid:tiny"); the family's table after this one's at each
-step. A preset exists for a data set where one of the tables names it.
+A setting is a data set, or a data set and a preset: "grid", "grid:paper". `experiments.settings.SETTINGS` and
+the one of each family's file are tables of dotted keys, merged in the order: "" (always), the data set, the
+preset on any data set (":tiny"), the preset on this one ("grid:tiny"); the family's table after the common
+one at each step. A preset exists for a data set where one of the tables names it.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ml_collections import ConfigDict, config_dict
 
-from coulomb_jax import data, families
+from coulomb_jax import data, families, samplers
 from coulomb_jax.family import Fit
 from coulomb_jax.naming import nearest
 from coulomb_jax.nets.architecture import Architecture
 from coulomb_jax.train import optimizers, state
 from experiments.folder import flat
+from experiments.settings import EVAL, SETTINGS
 
-SETTINGS: dict[str, dict[str, Any]] = {
-    # The best schedule found that ends within three minutes on two CPU cores. Large initial weights make the
-    # decoder's transitions between modes sharp, which is what the score pays for. A rate that decays early
-    # learns the 500 points by heart, and the test score drops; one that never does ends on a spike of the
-    # loss now and then. The nets see the data in units of 10 ** 0.5; losses, and so family.weight, are in
-    # the data's own.
-    "grid": {
-        "batch": 100,
-        "steps": 100_000,
-        "dispatch": 2000,
-        "arch.z_dim": 2,
-        "arch.hidden": (128, 128),
-        "arch.activation": "tanh",
-        "arch.gain": 2.0,
-        "arch.x_scale": 10**0.5,
-        "optimizer.learning_rate": 1e-3,
-        "optimizer.schedule": "piecewise",
-        "optimizer.at": (0.9,),
-        "optimizer.factors": (0.3,),
-    },
-    # [sansone2019] section 4: MLP 128-128 at both sides, Adam 1e-3, 3,000,000 iterations, 10 repetitions.
-    # It does not say the activation, the batch, the initial weights: ReLU, all 500 points, LeCun's here.
-    "grid:paper": {
-        "repetitions": 10,
-        "batch": 500,
-        "steps": 3_000_000,
-        "arch.activation": "relu",
-        "arch.gain": 1.0,
-        "arch.x_scale": 1.0,
-        "optimizer.schedule": "constant",
-        "checkpoint.every": 100_000,
-    },
-    "grid:tiny": {"steps": 300, "dispatch": 100, "eval.samples": 500},
-    "digits": {
-        "batch": 100,
-        "steps": 10_000,
-        "arch.z_dim": 8,
-        "arch.hidden": (256, 256),
-        "optimizer.schedule": "cosine",
-    },
-    "digits:tiny": {"steps": 60, "dispatch": 20, "eval.samples": 200},
-    "mnist": {
-        "batch": 100,
-        "steps": 12_000,
-        "arch.z_dim": 8,
-        "arch.hidden": (512, 256),
-        "optimizer.schedule": "cosine",
-    },
-    "mnist:tiny": {"steps": 30, "dispatch": 10, "arch.hidden": (32,), "eval.samples": 200},
-    # The authors' code of [tolstikhin2018]: convolutions, 100 epochs of 600 steps, Adam with beta1 = 0.5,
-    # the rate halved at epoch 30 and divided by five at 50. Its 200 steps of encoder pre-training and
-    # its input jitter of 0.01 are not played here.
-    "mnist:paper": {
-        "batch": 100,
-        "steps": 60_000,
-        "arch.name": "dcgan",
-        "arch.z_dim": 8,
-        "arch.hidden": (),
-        "optimizer.schedule": "piecewise",
-        "optimizer.at": (0.3, 0.5),
-        "optimizer.factors": (0.5, 0.2),
-        "optimizer.b1": 0.5,
-    },
-    "images": {
-        "batch": 50,
-        "steps": 4_000,
-        "arch.z_dim": 16,
-        "arch.hidden": (512, 256),
-        "optimizer.schedule": "cosine",
-    },
-    "images:tiny": {"batch": 10, "steps": 20, "arch.hidden": (32,), "eval.samples": 100},
-    # The authors' code of [tolstikhin2018], which [sansone2019] refers to: 64 pixels, 1e5 steps, Adam with
-    # beta1 = 0.5, the rate down to a hundredth in 50 of the 55 epochs. Its encoder pre-training and input
-    # jitter are not played; the split is the official one, its own random one in the preset "paper".
-    "celeba": {
-        "batch": 100,
-        "steps": 100_000,
-        "arch.name": "dcgan",
-        "arch.z_dim": 64,
-        "optimizer.learning_rate": 5e-4,
-        "optimizer.schedule": "exponential",
-        "optimizer.final": 0.01 ** (55 / 50),
-        "optimizer.b1": 0.5,
-    },
-    "celeba:paper": {"data.split": "wae"},
-    # Half an hour on two CPU cores: 1.0 to 1.5 s a step. So few steps need a larger rate than CouAE's.
-    "celeba:standin": {
-        "data.source": "standin",
-        "data.limit": 20_000,
-        "steps": 1_500,
-        "arch.width": 0.25,
-        "optimizer.learning_rate": 5e-4,
-        "optimizer.schedule": "cosine",
-        "checkpoint.every": 250,
-    },
-    "celeba:tiny": {
-        "data.source": "standin",
-        "data.limit": 100,
-        "batch": 20,
-        "steps": 30,
-        "arch.width": 0.0625,
-        "eval.samples": 100,
-        "eval.codes": 100,
-    },
-    # The authors' code of [ghosh2020]: 100 epochs, Adam 5e-4, halved where the validation error stalls; a
-    # cosine in its place, as nothing is validated here. It trains on the first 40,000 images.
-    "cifar10": {
-        "batch": 100,
-        "steps": 50_000,
-        "arch.name": "rae",
-        "arch.z_dim": 128,
-        "optimizer.learning_rate": 5e-4,
-        "optimizer.schedule": "cosine",
-    },
-    "cifar10:paper": {"steps": 40_000, "data.limit": 40_000},
-    # Its configuration for SVHN, which no table of the paper uses: 73,257 images, 100 epochs.
-    "svhn": {
-        "batch": 100,
-        "steps": 73_200,
-        "arch.name": "rae",
-        "arch.z_dim": 32,
-        "optimizer.learning_rate": 5e-4,
-        "optimizer.schedule": "cosine",
-    },
-}
-for _preset in ("", ":tiny", ":paper"):
-    SETTINGS["fashion_mnist" + _preset] = SETTINGS["mnist" + _preset]
-for _set in ("cifar10", "svhn"):
-    SETTINGS[_set + ":tiny"] = {
-        "batch": 20,
-        "steps": 10,
-        "arch.width": 0.0625,
-        "data.limit": 200,
-        "eval.samples": 100,
-        "eval.codes": 100,
-    }
+SIZES = Architecture(x_shape=(2,), z_dim=16)
+"""Of the nets that names of stages and moves are read from: enough for ten one-hot centres."""
 
 
-def get(setting: str, family: str, settings: Mapping[str, Mapping[str, Any]] | None = None) -> ConfigDict:
+def get(
+    setting: str,
+    family: str,
+    settings: Mapping[str, Mapping[str, Any]] | None = None,
+    *,
+    further: Sequence[str] = (),
+) -> ConfigDict:
     """The config of a family on a data set, with every key that can be overridden.
 
     Args:
       setting: "dataset" or "dataset:preset".
       family: a name of `coulomb_jax.families`.
       settings: the family's own table, of the form of `SETTINGS`.
+      further: moves that an option of the family adds to those of its defaults; they have optimizers too.
 
     Raises:
       ValueError: no such data set, preset or family, with the nearest valid names.
@@ -174,9 +48,9 @@ def get(setting: str, family: str, settings: Mapping[str, Mapping[str, Any]] | N
     tables = (SETTINGS, settings or {})
     if preset and preset not in presets(dataset, settings):
         raise ValueError(nearest(f"preset of {dataset}", preset, presets(dataset, settings)))
-    config = _every_key(dataset, family)
     layers = ["", dataset] + ([f":{preset}", f"{dataset}:{preset}"] if preset else [])
     chosen = {k: v for layer in layers for table in tables for k, v in table.get(layer, {}).items()}
+    config = with_sampler(_every_key(dataset, family, further), chosen.pop("sampler.name", "prior"))
     for update in config.optimizers:
         for key, value in chosen.items():
             if key.startswith("optimizer."):
@@ -186,10 +60,30 @@ def get(setting: str, family: str, settings: Mapping[str, Mapping[str, Any]] | N
     rest = {k: v for k, v in chosen.items() if k != "steps" and not k.startswith("optimizer.")}
     valid = flat(config.to_dict())
     for key in rest:
-        if key not in valid and not key.startswith("references."):
+        if key not in valid:
             raise ValueError(nearest("config key", key, valid))
     config.update_from_flattened_dict(rest)
     return config.lock()
+
+
+def with_sampler(config: ConfigDict, name: str) -> ConfigDict:
+    """The config with another sampler: its options, and steps and optimizers of a stage that it adds.
+
+    Such a stage has as many steps as the longest of the family, and Adam at 1e-3, until they are set.
+
+    Raises:
+      ValueError: no such sampler, with the nearest valid names.
+    """
+    made = families.make(config.family.name, SIZES)
+    stages = samplers.apply(name, made).stages[len(made.stages) :]
+    steps = max(config.steps.values())
+    with config.unlocked():
+        config.sampler = {"name": name} | _options(samplers.function(name), skip=("family",))
+        for stage in (s for s in stages if not isinstance(s, Fit)):
+            config.steps[stage.name] = steps
+            for update in stage.updates:
+                config.optimizers[update.name] = _optimizer()
+    return config
 
 
 def presets(dataset: str, settings: Mapping[str, Mapping] | None = None) -> list[str]:
@@ -198,16 +92,12 @@ def presets(dataset: str, settings: Mapping[str, Mapping] | None = None) -> list
     return sorted({preset for name, _, preset in split if preset and name in ("", dataset)})
 
 
-def _every_key(dataset: str, family: str) -> ConfigDict:
+def _every_key(dataset: str, family: str, further: Sequence[str]) -> ConfigDict:
     """All keys at the defaults of the functions that read them."""
     arch = _options(Architecture, skip=("x_shape", "x_range", "dtype", "remat"))
-    sizes = Architecture(x_shape=(2,), z_dim=2)
-    made = families.make(family, sizes)
-    moves = [u.name for u in state.updates(made)]
+    made = families.make(family, SIZES)
+    moves = [*(u.name for u in state.updates(made)), *further]
     stages = [s.name for s in made.stages if not isinstance(s, Fit)]
-    optimizer = {"name": "adam", "learning_rate": 1e-3} | _options(
-        optimizers.make, skip=("name", "learning_rate", "steps")
-    )
     return ConfigDict(
         {
             "seed": 0,
@@ -224,12 +114,17 @@ def _every_key(dataset: str, family: str) -> ConfigDict:
             "arch": arch | {"z_dim": 8},
             "family": {"name": family} | _options(families.function(family), skip=("arch",)),
             "sampler": {"name": "prior"},
-            "optimizers": {move: dict(optimizer) for move in moves},
+            "optimizers": {move: _optimizer() for move in moves},
             "checkpoint": {"every": 10_000, "keep": 2},
-            "eval": {"samples": 10_000, "codes": 2_000, "kernel": "wae_multiscale"},
-            "references": {},
+            "eval": EVAL,
         }
     )
+
+
+def _optimizer() -> dict[str, Any]:
+    """The keys of one move's optimizer."""
+    skip = ("name", "learning_rate", "steps")
+    return {"name": "adam", "learning_rate": 1e-3} | _options(optimizers.make, skip=skip)
 
 
 def _options(function, *, skip: tuple[str, ...]) -> dict[str, Any]:

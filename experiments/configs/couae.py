@@ -16,7 +16,6 @@ SETTINGS = {
     "grid": {
         "family.weight": 1000.0,
         "family.prior": "exact",
-        "references.log_likelihood": (-4.3, 0.1),
     },
     "grid:paper": {"family.weight": 100.0, "family.prior": "sampled"},
     "digits": {"family.weight": 100.0},

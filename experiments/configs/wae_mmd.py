@@ -22,7 +22,6 @@ SETTINGS = {
     "grid": {
         "family.weight": 1000.0,
         "family.recon_scale": 1.0,
-        "references.log_likelihood": (-6.4, 1.1),
     },
     "grid:paper": {"family.weight": 100.0},
     # The reconstruction is 0.05 times a sum over pixels and channels; "plain_sum" is that of [sansone2019].

@@ -11,10 +11,9 @@ from jaxtyping import Float, Int
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, SymmetricalLogLocator
 
-from experiments.figures.style import BLUE, INK, MARGIN, MUTED, RULE, Page, headroom, label
+from experiments.figures.style import BLUE, INK, MARGIN, MUTED, RULE, Page, headroom, label, number
 
 NOT_TERMS = ("step", "steps_per_second")
-SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 SMOOTHING = 50  # the part of a curve that half a window spans
 COLUMNS, WIDTHS = 3, {1: 5.0, 2: 4.0, 3: 2.5}  # inches, by the number of columns
 GAP, HEIGHT = 0.82, 2.3
@@ -127,7 +126,7 @@ def _curve(axes: Axes, steps: np.ndarray, values: np.ndarray) -> None:
     last = smoothed.mean(axis=1)
     axes.plot(steps, last, color=BLUE, linewidth=1.7, solid_capstyle="round")
     axes.plot(steps[-1:], last[-1:], "o", color=BLUE, markersize=4.5, clip_on=False)
-    axes.set_title(_number(last[-1]), loc="right", color=BLUE, fontsize=10.5, pad=7)
+    axes.set_title(number(last[-1]), loc="right", color=BLUE, fontsize=10.5, pad=7)
     if np.any(values <= 0) and np.any(values >= 0):
         axes.axhline(0, color=INK, linewidth=0.8, zorder=1)
     _ticks(axes, kind, options)
@@ -138,14 +137,14 @@ def _ticks(axes: Axes, kind: str, options: dict) -> None:
     axes.set_axisbelow(True)
     axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10], integer=True))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _thousands(value)))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _number(value, 4)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value, 4)))
     axes.yaxis.set_minor_formatter(NullFormatter())
     if kind == "linear":
         axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     if kind == "symlog":
         edge = options["linthresh"]
         axes.yaxis.set_major_locator(SymmetricalLogLocator(base=10, linthresh=edge))
-        words, place = f"linear below {_number(edge)}", (0.99, edge)
+        words, place = f"linear below {number(edge)}", (0.99, edge)
         look = {"color": MUTED, "fontsize": 8, "ha": "right", "va": "bottom"}
         axes.text(*place, words, transform=axes.get_yaxis_transform(), **look)
 
@@ -155,14 +154,3 @@ def _thousands(value: float) -> str:
         if abs(value) >= size:
             return f"{value / size:g}{unit}"
     return f"{value:g}"
-
-
-def _number(value: float, digits: int = 3) -> str:
-    """So many digits; below a thousandth and from ten thousand on with a power of ten."""
-    if value == 0 or not math.isfinite(value) or 1e-3 <= abs(value) < 1e4:
-        text = f"{value:.0f}" if 1e3 <= abs(value) < 1e4 else f"{value:.{digits}g}"
-        return text.replace("-", "−")
-    mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
-    mantissa = mantissa.rstrip("0").rstrip(".").replace("-", "−")
-    factor = mantissa.replace("1", "") if mantissa in ("1", "−1") else f"{mantissa}×"
-    return f"{factor}10" + str(int(exponent)).translate(SUPERSCRIPT)

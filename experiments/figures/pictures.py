@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from os import PathLike
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 from jaxtyping import Real, UInt8
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
-from experiments.figures.style import MUTED
+from experiments.figures.style import MUTED, typeface
 
-GUTTER = 4
+GUTTER, TYPE = 4, 13  # pixels of the file
 LEGIBLE = 84  # the side, in pixels of the file, that small images are brought near
 
 
@@ -39,7 +39,7 @@ def image_grid(
       ValueError: another shape, a pixel that is not finite, or an argument out of range.
     """
     tiles = pixels(images, value_range, "images")
-    _save(path, _titled(mosaic(_enlarged(tiles, scale), columns), title))
+    save(path, _titled(mosaic(enlarged(tiles, scale), columns), title))
 
 
 def reconstruction_grid(
@@ -71,12 +71,12 @@ def reconstruction_grid(
             f"reconstructions must have the originals' shape {above.shape}, but theirs is "
             f"{below.shape}; give one for each original"
         )
-    above, below = _enlarged(above, None), _enlarged(below, None)
+    above, below = enlarged(above), enlarged(below)
     # A hairline inside a pair, a wide gap between pairs: the eye joins what is close.
     above = np.pad(above, ((0, 0), (0, 2), (0, 0), (0, 0)), constant_values=255)
     pairs = np.concatenate([above, below], axis=1)
     sheet = mosaic(pairs, columns, gutter=3 * GUTTER)
-    _save(path, _with_legend(_titled(sheet, title), above.shape[1], _strip(title)))
+    save(path, _with_legend(_titled(sheet, title), above.shape[1], _strip(title)))
 
 
 def pixels(
@@ -128,16 +128,15 @@ def mosaic(
     return np.pad(sheet, ((0, gutter), (0, gutter), (0, 0)), constant_values=255)
 
 
-def _enlarged(tiles: np.ndarray, scale: int | None) -> np.ndarray:
+def enlarged(
+    tiles: UInt8[np.ndarray, "n h w c"], scale: int | None = None
+) -> UInt8[np.ndarray, "n scale*h scale*w c"]:
+    """Each pixel a square; None brings small images near 84 pixels."""
     if scale is None:
         scale = max(1, round(LEGIBLE / max(tiles.shape[1:3])))
     if scale < 1:
         raise ValueError(f"scale must be at least 1, but it is {scale}; leave it out to choose it")
     return tiles.repeat(scale, axis=1).repeat(scale, axis=2)
-
-
-def _type() -> ImageFont.FreeTypeFont:
-    return ImageFont.truetype(Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf"), 13)
 
 
 def _strip(title: str) -> int:
@@ -148,13 +147,16 @@ def _strip(title: str) -> int:
 def _titled(sheet: np.ndarray, title: str) -> np.ndarray:
     if not title:
         return sheet
-    image = _image(np.pad(sheet, ((_strip(title), 0), (0, 0), (0, 0)), constant_values=255))
-    ImageDraw.Draw(image).text((GUTTER, _strip(title) / 2), title, fill=MUTED, font=_type(), anchor="lm")
+    missing = max(0, math.ceil(typeface(TYPE).getlength(title)) + 2 * GUTTER - sheet.shape[1])
+    image = _image(np.pad(sheet, ((_strip(title), 0), (0, missing), (0, 0)), constant_values=255))
+    ImageDraw.Draw(image).text(
+        (GUTTER, _strip(title) / 2), title, fill=MUTED, font=typeface(TYPE), anchor="lm"
+    )
     return np.asarray(image).reshape(image.height, image.width, -1)
 
 
 def _with_legend(sheet: np.ndarray, height: int, top: int) -> Image.Image:
-    font = _type()
+    font = typeface(TYPE)
     words = ("original", "reconstruction")
     margin = 16 + max(round(font.getlength(word)) for word in words)
     image = _image(np.pad(sheet, ((0, 0), (margin, 0), (0, 0)), constant_values=255))
@@ -169,7 +171,8 @@ def _image(sheet: np.ndarray) -> Image.Image:
     return Image.fromarray(sheet.squeeze(2) if sheet.shape[2] == 1 else sheet)
 
 
-def _save(path: str | PathLike, picture: np.ndarray | Image.Image) -> None:
+def save(path: str | PathLike, picture: UInt8[np.ndarray, "h w c"] | Image.Image) -> None:
+    """Writes the PNG file, and the folder it lies in where that is missing."""
     if isinstance(picture, np.ndarray):
         picture = _image(picture)
     Path(path).parent.mkdir(parents=True, exist_ok=True)

@@ -8,7 +8,18 @@ from coulomb_jax import data
 
 
 def test_the_data_sets_are_the_modules_with_a_load():
-    assert data.names() == ["celeba", "cifar10", "digits", "fashion_mnist", "grid", "images", "mnist", "svhn"]
+    assert data.names() == [
+        "celeba",
+        "cifar10",
+        "digits",
+        "embedding",
+        "fashion_mnist",
+        "grid",
+        "images",
+        "mnist",
+        "svhn",
+        "synthetic",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -21,7 +32,9 @@ def test_an_unknown_name_is_answered_with_the_nearest(wrong, right):
 
 @pytest.mark.parametrize("name", ["idx", "source", "batches", "pictures", "prepared", "../x", ""])
 def test_other_modules_and_paths_are_no_data_sets(name):
-    with pytest.raises(ValueError, match="valid names: celeba, cifar10, digits, fashion_mnist, grid"):
+    with pytest.raises(
+        ValueError, match="valid names: celeba, cifar10, digits, embedding, fashion_mnist, grid"
+    ):
         data.load(name)
 
 

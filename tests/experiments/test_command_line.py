@@ -37,7 +37,7 @@ def test_the_main_job_from_any_folder_and_the_same_command_again(tmp_path):
     line = ("experiments.grid", "--config=couae.py:tiny")
     run = command(*line, cwd=tmp_path)
     assert run.returncode == 0, run.stderr
-    for words in ("log_likelihood_bound", "-3.754", "log_likelihood_published", "-4.3 +- 0.1", "step/s"):
+    for words in ("log_likelihood_bound", "-3.754", "log_likelihood [sansone2019]", "-4.3 +- 0.1", "step/s"):
         assert words in run.stdout + run.stderr, words
     folder = tmp_path / "runs" / "grid-couae-tiny"
     results = json.loads((folder / "results.json").read_text())

@@ -1,10 +1,12 @@
 """Configs: what the layers merge to, the papers' numbers, and presets of one's own."""
 
+import json
+
 import pytest
 
 from coulomb_jax import data
 from coulomb_jax.train import optimizers
-from experiments import files
+from experiments import command, files, run
 from experiments.configs import base, couae, wae_mmd
 
 
@@ -145,3 +147,90 @@ def test_presets_that_need_no_faces_use_the_stand_in(name, preset):
     assert config.data.source == "standin"
     assert config.arch.width <= 0.25
     assert config.steps.to_dict() == dict.fromkeys(config.steps, 1500 if preset == "standin" else 30)
+
+
+def test_mask_aae_on_mnist_is_the_authors_script():
+    # MaskAAE_MNIST.py: four layers of 1024, batch 64, 500,000 steps, RMSProp at 1e-4 and five times that; its
+    # capacity of 64 is that of the slides.
+    config = files.read("mask_aae.py:paper", "mnist")[1]
+    assert (config.batch, config.steps.train, config.arch.z_dim) == (64, 500_000, 64)
+    assert config.arch.hidden == config.family.critic == (1024,) * 4
+    assert (config.family.likelihood, config.family.reduction) == ("cross_entropy", "mean")
+    family = config.family
+    assert (family.critic_moves, family.gradient_penalty, family.spread, family.fidelity) == (
+        5,
+        10,
+        100,
+        1000,
+    )
+    rates = {move: (o.learning_rate, o.b1, o.schedule) for move, o in config.optimizers.items()}
+    assert rates == {
+        "autoencoder": (5e-4, 0.0, "constant"),
+        "critic": (1e-4, 0.0, "constant"),
+        "encoder": (1e-4, 0.0, "constant"),
+        "mask": (5e-4, 0.0, "constant"),
+    }
+
+
+def test_flex_ae_on_mnist_is_the_authors_script():
+    # FlexAESR.py: batch 128, 130,001 steps, latent 32, nets of 1024, rates in units of 1e-4.
+    config = files.read("flex_ae.py:paper", "mnist")[1]
+    assert (config.batch, config.steps.train, config.arch.z_dim) == (128, 130_001, 32)
+    assert config.family.generator == config.family.critic == (1024,) * 4
+    assert (config.family.critic_moves, config.family.reduction, config.family.smoothing) == (5, "sum", False)
+    adam = {move: (o.learning_rate, o.b1, o.b2) for move, o in config.optimizers.items()}
+    assert adam == {
+        "autoencoder": (2e-4, 0.9, 0.999),
+        "critic": (1e-4, 0.0, 0.9),
+        "picture_critic": (2e-4, 0.5, 0.9),
+        "smoothing": (2e-4, 0.5, 0.9),
+        "generator": (2e-4, 0.0, 0.9),
+        "encoder": (pytest.approx(1e-5), 0.0, 0.9),
+    }
+    assert files.read("flex_ae.py:smoothing", "mnist")[1].family.smoothing
+
+
+def test_gmm_dae_is_the_authors_table():
+    # config.ini: d / K of 10 / 10 for 28 pixels, 64 / 20 for faces; 2e-4 constant, 2e-3 down every 7 epochs.
+    config = files.read("gmm_dae.py:paper", "mnist")[1]
+    assert (config.arch.z_dim, config.family.components, config.family.distance) == (10, 10, 0.0)
+    assert (config.family.recon_scale, config.family.reduction, config.batch) == (2000.0, "mean", 100)
+    adam = config.optimizers.autoencoder
+    assert (adam.learning_rate, adam.schedule, config.steps.train) == (2e-4, "constant", 60_000)
+    config = files.read("gmm_dae.py", "celeba")[1]
+    assert (config.arch.z_dim, config.family.components, config.data.crop) == (64, 20, 140)
+    adam = config.optimizers.autoencoder
+    by_step = optimizers.rate(
+        adam.schedule, adam.learning_rate, config.steps.train, at=adam.at, factors=adam.factors
+    )
+    rates = [by_step(epoch * 1627) for epoch in (6.9, 7.1, 14.1, 21.1)]
+    assert rates == pytest.approx([2e-3, 2e-4, 2e-5, 2e-6])
+
+
+@pytest.mark.parametrize("preset", ["kl", "critic", "ks_covariance", "learned"])
+def test_the_bridge_has_a_preset_for_each_kind_of_regularizer(preset):
+    config = files.read(f"regularized.py:{preset}", "digits")[1]
+    assert config.family.regularizer == preset.replace("learned", "energy")
+    assert config.family.prior == ("learned" if preset == "learned" else "normal")
+    assert set(config.optimizers) == {"autoencoder", "critic", "generator"}
+
+
+def test_a_sampler_brings_its_options_and_the_steps_and_optimizer_of_its_stage():
+    flags = ["--config=couae.py:tiny", "--config.sampler.name=flow", "--config.sampler.blocks=3"]
+    config = command.parse("digits", [*flags, "--config.optimizers.flow.learning_rate=0.1"]).config
+    assert config.sampler.to_dict() == {"name": "flow", "blocks": 3, "hidden": (128, 128, 128)}
+    assert config.steps.to_dict() == {"train": 60, "flow": 60}
+    assert config.optimizers.flow.learning_rate == 0.1
+    with pytest.raises(ValueError, match="did you mean flow"):
+        command.parse("digits", ["--config=couae.py", "--config.sampler.name=flwo"])
+
+
+@pytest.mark.slow
+def test_a_sampler_that_is_trained_is_a_stage_of_the_run(tmp_path):
+    flags = ["--config=couae.py:tiny", "--config.sampler.name=flow", "--config.dispatch=5"]
+    config = command.parse("digits", [*flags, "--config.devices=1"]).config
+    results = run.train(config, tmp_path / "run")
+    assert results["step"] == 60 + 1 + 60  # a Fit is one step
+    lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    nats = [line["flow/loss"] for line in lines if "flow/loss" in line]
+    assert nats[-1] < nats[0]

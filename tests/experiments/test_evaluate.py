@@ -1,15 +1,23 @@
-"""The numbers of a run, on models whose numbers are known."""
+"""The numbers of a run, on models whose numbers are known, and the command that takes more of them."""
+
+import json
+import sys
+from types import SimpleNamespace
 
 import jax
 import numpy as np
 import pytest
 from ml_collections import ConfigDict
 
-from coulomb_jax.data import grid
+from coulomb_jax import mmd
+from coulomb_jax.data import digits, grid
 from coulomb_jax.data.source import Source
-from experiments import evaluate
+from coulomb_jax.family import MmdLoss
+from experiments import evaluate, evaluation, gallery, measures, run, subject, table
+from experiments.configs import couae
+from experiments.settings import EVAL
 
-OPTIONS = ConfigDict({"samples": 3000, "codes": 400, "kernel": "wae_multiscale"})
+OPTIONS = ConfigDict(EVAL | {"samples": 3000, "codes": 400})
 
 
 class Perfect:
@@ -17,8 +25,8 @@ class Perfect:
 
     pixel_range = None
 
-    def __init__(self, shift=0.0):
-        self.shift = shift
+    def __init__(self, shift=0.0, mmd_loss=None):
+        self.shift, self.family = shift, SimpleNamespace(mmd_loss=mmd_loss, cluster=None)
 
     def encode(self, x, *, key=None):
         return np.asarray(jax.random.normal(jax.random.key(11), (len(x), 2))) + np.float32(self.shift)
@@ -26,17 +34,22 @@ class Perfect:
     def draw(self, key, n):
         return np.asarray(jax.random.normal(key, (n, 2)))
 
-    def sample(self, key, n):
-        return grid.sample(5, n)
+    def decode(self, z):
+        return grid.sample(int(1000 * abs(z[0, 0])), len(z))
 
     def reconstruct(self, x):
         return x + np.float32(self.shift)
 
 
+def numbers(model, source, options=OPTIONS):
+    ((values,), _) = evaluation.Evaluation([model], [source], options, [0]).run({}, 1)
+    return values
+
+
 def test_a_perfect_model_reaches_the_ceiling_and_no_more():
     source = grid.load(test_points=3000)
-    values = evaluate.numbers(Perfect(), source, OPTIONS, seed=0)
-    limits = evaluate.ceiling(source)
+    values = numbers(Perfect(), source)
+    limits = evaluation.ceiling(source)
     assert limits["log_likelihood_bound"] == pytest.approx(-3.754, abs=5e-4)
     assert values["log_likelihood"] == pytest.approx(limits["log_likelihood_ceiling"], abs=0.05)
     assert values["log_likelihood"] < limits["log_likelihood_bound"]
@@ -45,9 +58,24 @@ def test_a_perfect_model_reaches_the_ceiling_and_no_more():
 
 
 def test_errors_are_sums_over_coordinates_and_shifted_codes_are_seen():
-    values = evaluate.numbers(Perfect(shift=0.5), grid.load(test_points=3000), OPTIONS, seed=0)
+    values = numbers(Perfect(shift=0.5), grid.load(test_points=3000))
     assert values["reconstruction_error"] == pytest.approx(2 * 0.25, rel=1e-3)
+    assert values["reconstruction_error_max"] == pytest.approx(2 * 0.25, rel=1e-3)
     assert values["latent_mmd2"] > 4 * values["latent_mmd2_error"]
+
+
+def test_xi_and_the_deviation_of_theorem_2_are_in_the_unit_of_the_loss():
+    source = grid.load(test_points=3000)
+    loss = MmdLoss(mmd.gaussian(1.0), weight=5.0, recon_scale=0.1)
+    values = numbers(Perfect(shift=0.5, mmd_loss=loss), source)
+    xi = values["reconstruction_error_max"] * 0.1
+    assert values["xi"] == pytest.approx(xi, rel=1e-6)
+    # Hoeffding's inequality, each of four terms a quarter of 0.05; K = 1, and the cross term in [0, 2].
+    n, log = 500, np.log(8 / 0.05)
+    t, v, s = xi * np.sqrt(log / (2 * n)), 2 * np.sqrt(log / (2 * n)), np.sqrt(log / (2 * (n // 2)))
+    assert values["deviation_bound"] == pytest.approx(t + 5.0 * (2 * s + v), rel=1e-6)
+    unbounded = MmdLoss(mmd.coulomb(2), weight=5.0, recon_scale=0.1)
+    assert "deviation_bound" not in numbers(Perfect(mmd_loss=unbounded), source)
 
 
 def test_images_are_compared_in_their_range():
@@ -59,21 +87,141 @@ def test_images_are_compared_in_their_range():
 
     images = np.zeros((3, 2, 2, 1), np.uint8)
     images[0] = 255
-    assert evaluate._reconstruction_error(Black(), images) == pytest.approx(4 * 2.0**2 / 3)
+    source = Source("mine", images, images, (-1.0, 1.0), "")
+    errors = subject.Subject(Black(), source, OPTIONS, 0).errors(images)
+    assert errors.tolist() == pytest.approx([4 * 2.0**2, 0.0, 0.0])
 
 
-def test_means_and_standard_deviations_over_repetitions():
-    means, spread = evaluate.summary([{"a": 1.0}, {"a": 2.0}, {"a": 6.0}])
-    assert means == {"a": 3.0}
-    assert spread["a"] == pytest.approx(np.std([1.0, 2.0, 6.0], ddof=1))
-    assert evaluate.summary([{"a": 1.0}]) == ({"a": 1.0}, {})
+def test_pictures_are_kept_as_a_file_would_keep_them():
+    x = np.array([-1.2, -1.0, 0.0, 0.5, 1.0, 7.0], np.float32)
+    assert subject.stored(x, (-1.0, 1.0)).tolist() == [0, 0, 128, 191, 255, 255]
+    assert subject.stored(x, None) is x
+
+
+def test_each_picture_is_stretched_on_its_own_in_the_legacy_distance():
+    images = np.array([[10, 20, 30], [0, 255, 51], [7, 7, 7]], np.uint8).reshape(3, 3, 1, 1)
+    assert measures.stretched(images).reshape(3, 3).tolist() == [[0, 128, 255], [0, 255, 51], [0, 0, 0]]
+
+
+def test_what_is_drawn_for_one_purpose_does_not_depend_on_what_else_is_measured():
+    source = grid.load(test_points=500)
+    few = numbers(Perfect(), source, ConfigDict(OPTIONS.to_dict() | {"metrics": ("log_likelihood",)}))
+    more = numbers(Perfect(), source, ConfigDict(OPTIONS.to_dict() | {"metrics": ("auto", "memorisation")}))
+    assert set(few) < set(more)
+    assert all(more[name] == value for name, value in few.items())
 
 
 def test_a_set_of_unknown_law_has_no_ceiling():
     images = np.zeros((2, 2, 2, 1), np.uint8)
-    assert evaluate.ceiling(Source("mine", images, images, (0.0, 1.0), "")) == {}
+    assert evaluation.ceiling(Source("mine", images, images, (0.0, 1.0), "")) == {}
 
 
-@pytest.mark.parametrize("name", evaluate.KERNELS)
+@pytest.mark.parametrize("name", subject.KERNELS)
 def test_every_kernel_that_may_be_named_is_one(name):
-    assert evaluate.kernel(name, 3)(np.float32(1.0)).shape == ()
+    assert subject.kernel(name, 3)(np.float32(1.0)).shape == ()
+
+
+@pytest.mark.parametrize(
+    ("names", "sentence"),
+    [
+        (("fit",), "did you mean fid"),
+        (("fid",), "takes pictures, which grid has not"),
+        (("clustering",), "takes labels, which grid has not"),
+    ],
+)
+def test_a_measure_that_cannot_be_is_refused_in_a_sentence(names, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        measures.chosen(names, grid.load(test_points=50)._replace(test_labels=None))
+
+
+def test_all_measures_of_a_set_are_those_it_allows():
+    assert set(measures.chosen(("all",), digits.load())) == set(measures.MEASURES)
+    of_vectors = measures.chosen(("auto", "all"), grid.load(test_points=50)._replace(test_labels=None))
+    assert not {"fid", "sharpness", "clustering"} & set(of_vectors)
+    assert len(of_vectors) == len(set(of_vectors))
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A run on the digits that has trained a little, and its results."""
+    folder = tmp_path_factory.mktemp("evaluated") / "run"
+    config = couae.get_config("digits:tiny")
+    config.update_from_flattened_dict({"devices": 1, "eval.every": 20, "eval.codes": 50})
+    return folder, run.train(config, folder)
+
+
+@pytest.mark.slow
+def test_a_run_is_measured_while_it_trains(trained):
+    folder, results = trained
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    during = {line["step"]: line for line in lines if "eval/reconstruction_error" in line}
+    assert sorted(during) == [20, 40, 60]
+    assert during[60]["eval/reconstruction_error"] == [results["metrics"]["reconstruction_error"]]
+    assert during[60]["eval/reconstruction_error"] < during[20]["eval/reconstruction_error"]
+
+
+@pytest.mark.slow
+def test_more_is_measured_later_and_nothing_again(trained, capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("COULOMB_CACHE", str(tmp_path))
+    folder, before = trained
+    asked = [f"--workdir={folder}", "--metrics=auto,prd,clustering", "--samplers=prior,gaussian"]
+    evaluate.main([*asked, "--config.eval.features=lenet", "--config.eval.codes=50"])
+    after = json.loads((folder / "results.json").read_text())
+    assert before["metrics"].items() <= after["metrics"].items()
+    new = set(after["metrics"]) - set(before["metrics"])
+    assert {"prd_f8_recall_lenet", "prd_f8_recall_lenet/gaussian", "clustering_hungarian"} <= new
+    assert "latent_mmd2/gaussian" in new
+    assert after["protocols"]["prd"]["net"] == "lenet"
+    assert after["timing"]["train_seconds"] == before["timing"]["train_seconds"]
+    for name in ("samples-gaussian", "precision-recall", "interpolations", "neighbours", "attributes"):
+        assert (folder / "figures" / f"{name}.png").is_file()
+    assert len(table.rows(folder)) == 2
+    # A measure that is asked for again by the same protocol would fail here.
+    monkeypatch.setattr(subject.Subject, "precision_recall", None)
+    evaluate.evaluate(folder, evaluate.recorded(folder)[1], drawing=["gaussian"])
+    assert json.loads((folder / "results.json").read_text())["metrics"] == after["metrics"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ([], "needs --workdir"),
+        (["--workdir=nowhere"], "holds a config.json"),
+        (["--workdir=RUN", "--metrics=fdi"], "did you mean fid"),
+        (["--workdir=RUN", "--samplers=gaussain"], "did you mean gaussian"),
+        (["--workdir=RUN", "--metrics=fid"], "pt_inception-2015-12-05-6726825d.pth"),
+        (["--workdir=RUN", "--metrics=fid", "--config.eval.weights=none.pth"], "no file of weights none.pth"),
+        (["--workdir=RUN", "--config.family.weight=3"], "family.weight"),
+        (["--workdir=RUN", "--config.eval.kernel=colomb"], "did you mean coulomb"),
+        (["--workdir=RUN", "--config.eval.interpolation=round"], "valid names: linear"),
+        (["--workdir=RUN", "fid"], "flags only"),
+    ],
+)
+def test_bad_input_is_refused_in_a_sentence(trained, arguments, sentence, capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    results = (trained[0] / "results.json").read_text()
+    with pytest.raises(SystemExit) as refused:
+        evaluate.main([word.replace("RUN", str(trained[0])) for word in arguments])
+    assert refused.value.code == 2
+    assert sentence in capsys.readouterr().err
+    assert (trained[0] / "results.json").read_text() == results
+
+
+def test_the_command_tells_what_can_be_measured(capsys, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["evaluate"])
+    evaluate.main(["--help"])
+    told = capsys.readouterr().out
+    for word in ("--workdir", "prd", "gmm", "interpolation"):
+        assert word in told
+
+
+def test_points_in_space_are_seen_along_their_principal_axes():
+    random = np.random.default_rng(0)
+    turned = np.linalg.qr(random.standard_normal((6, 6)))[0]
+    flat = random.standard_normal((400, 6)) * [9.0, 4.0, 0.1, 0.1, 0.1, 0.1]
+    true, generated = gallery.in_plane(flat @ turned, 2.0 * flat[:5] @ turned)
+    np.testing.assert_allclose(np.abs(true), np.abs(flat[:, :2]), atol=0.5)
+    np.testing.assert_allclose(generated, 2.0 * true[:5], atol=1e-9)
+    in_two = gallery.in_plane(flat[:, :2], flat[:5, :2])
+    np.testing.assert_array_equal(in_two[0], flat[:, :2])

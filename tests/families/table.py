@@ -1,6 +1,7 @@
 """The table of families: one row each, from the configs; every contract is tested over it."""
 
 import functools
+import math
 from typing import NamedTuple
 
 import chex
@@ -25,7 +26,9 @@ class Row(NamedTuple):
     x_range: tuple[float, float] | None
 
 
-CONFIGS = files.names()
+# Presets with other nets, moves or derivatives than the config's default.
+VARIANTS = ["rae.py:gradient", "rae.py:spectral", "vae.py:learned"]
+CONFIGS = files.names() + VARIANTS
 SETS = {"grid": ((2,), None), "digits": ((8, 8, 1), (0.0, 1.0))}
 
 
@@ -37,11 +40,19 @@ def row(name: str, dataset: str, *, net: str = "mlp", optimizer: str = "adam") -
     config.arch.hidden, config.arch.name = (16, 8), net
     if net == "dcgan":  # eight channels in place of a thousand: keeps the codes as far apart
         config.arch.gain = 10.0
+    if "ratio_moves" in config.family:  # the moves of a round are unrolled: two show what ten do
+        config.family.ratio_moves = 2
+
+    for option, size in {"critic": (8,), "generator": (8,), "critic_moves": 2}.items():
+        if option in config.family:
+            config.family[option] = size
     arch = config.arch.to_dict() | {"x_shape": x_shape, "x_range": x_range}
     plain = config.to_dict()
     _, family = saved.build(saved.describe(arch, plain["family"], plain["sampler"]))
     # Plain gradient descent follows rounding errors linearly if its steps are small; adam amplifies them.
     rate = 1e-3 if optimizer == "adam" else 1e-5
+    if optimizer == "sgd" and config.family.get("reduction") == "mean":  # or they fall below rounding
+        rate *= math.prod(x_shape)
     moves = {u.name: optimizers.make(optimizer, rate, 100) for u in state.updates(family)}
     return Row(config, family, moves, x_shape, x_range)
 

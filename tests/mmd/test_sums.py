@@ -125,6 +125,27 @@ def test_what_a_plain_function_closes_over_has_a_slope():
     assert float(jax.jit(jax.grad(tiled))(2.0)) == pytest.approx(expected, rel=1e-5)
 
 
+def test_a_plain_function_may_have_a_program_of_its_own_inside():
+    """`jnp.where` is one, made for the shape of a tile."""
+    x = cloud(0, 41, 3)
+    total = sums.sum_distinct(x, lambda r2: jnp.where(r2 > 1.0, 1.0 / r2, r2), 8)
+    expected, _ = exact_distinct(lambda r2: 1.0 / r2 if r2 > 1.0 else r2, x)
+    assert float(total) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("dim", [2, 16])
+@pytest.mark.parametrize("twins", [False, True])
+def test_squares_on_the_diagonal_are_as_exact_as_their_distances(dim, twins):
+    """A point and itself are no near pair, a point and its twin are."""
+    x = cloud(0, 300, dim)
+    if twins:
+        x[150:] = x[:150] + 1e-3
+    value, slope = jax.jit(jax.value_and_grad(sums.sum_distinct))(x, mmd.inverse_multiquadratic(1e-4))
+    total, exact = exact_distinct(lambda r2: 1e-4 / (1e-4 + r2), x)
+    assert float(value) == pytest.approx(total, rel=1e-5)
+    np.testing.assert_allclose(slope, exact, atol=1e-3 * abs(exact).max())
+
+
 @pytest.mark.parametrize("name", ["gaussian", "coulomb 3", "energy", "matern 5/2"])
 def test_second_derivatives_of_tiles_equal_those_of_the_dense_sum(name):
     kernel, dim, _ = reference.KERNELS[name]

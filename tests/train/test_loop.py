@@ -172,3 +172,25 @@ def test_the_log_forgets_what_lies_beyond_the_checkpoint(tmp_path):
 def test_a_batch_that_the_devices_cannot_share_is_refused():
     with pytest.raises(ValueError, match="shared among 3 devices"):
         run(table.row("couae.py", "grid"), devices=3)
+
+
+def test_a_state_is_measured_every_so_many_steps_and_trains_on_as_if_it_were_not(tmp_path):
+    row, seen = table.row("couae.py", "grid", optimizer="sgd"), []
+
+    def check(state, step):
+        seen.append((step, int(state.step)))
+        return {"eval/answer": 42.0}
+
+    def once(folder, **more):
+        folder.mkdir()
+        plan = Plan({"train": 23}, 40, (0,), 5, 1000, more.pop("check_every", 0))
+        with_log = {"log": Log(folder, quiet=True), "devices": jax.local_devices()[:1]}
+        return train(row.family, row.optimizers, POINTS, plan, **with_log, **more)
+
+    plain = once(tmp_path / "plain")
+    checked = once(tmp_path / "checked", check=check, check_every=10)
+    assert seen == [(10, 10), (20, 20)]
+    chex.assert_trees_all_equal(jax.device_get(plain.params), jax.device_get(checked.params))
+    lines = [json.loads(line) for line in (tmp_path / "checked" / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines if line.get("eval/answer") == 42.0] == [10, 20]
+    assert len([line for line in lines if "autoencoder/loss" in line]) == 5

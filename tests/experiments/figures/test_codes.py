@@ -100,6 +100,52 @@ def test_codes_that_are_not_finite_are_counted(tmp_path, pages, dimension, rando
     assert "2 codes are not finite and not drawn" in words(pages[0])
 
 
+@pytest.mark.parametrize(
+    ("dimension", "several"), [(1, True), (2, False), (2, True), (64, False), (64, True)]
+)
+def test_no_word_is_clipped_or_covered(tmp_path, pages, dimension, several, random, legible):
+    codes, other = random.standard_normal((2, 300, dimension))
+    codes[0] = np.nan
+    prior = {"prior": other, "one Gaussian": 2 * other, "gmm, 10 components": -codes} if several else other
+    figures.codes_and_prior(tmp_path / "a.png", codes, prior, title="a title of many words " * 5)
+    legible(pages[0])
+
+
+@pytest.mark.parametrize(("dimension", "law"), [(1, "N(0, 1)"), (2, "N(0, I)"), (5, "chi law, 5 dimensions")])
+def test_every_sampler_is_drawn_under_its_name(tmp_path, pages, dimension, law, random):
+    codes = random.standard_normal((400, dimension))
+    samplers = {
+        name: shift + random.standard_normal((400, dimension)) for name, shift in zip("abc", (0, 3, 6))
+    }
+    figures.codes_and_prior(tmp_path / "a.png", codes, samplers)
+    axes = pages[0].figure.axes[{1: 0, 2: 1, 5: 2}[dimension]]
+    assert axes.get_legend_handles_labels()[1] == ["a", "b", "c", "codes", law]
+    clouds = [*samplers.values(), codes]
+    for stairs, points in zip(axes.patches, clouds):
+        values = np.linalg.norm(points, axis=1) if dimension == 5 else points[:, 0]
+        data = stairs.get_data()
+        expected = np.histogram(values, data.edges)[0] / (400 * np.diff(data.edges))
+        np.testing.assert_allclose(data.values, expected, rtol=1e-9)
+    colours = [s.get_facecolor()[:3] if s.get_fill() else s.get_edgecolor()[:3] for s in axes.patches]
+    assert len(set(colours)) == 4
+    if dimension == 2:
+        for drawn, points in zip(pages[0].figure.axes[0].collections, clouds):
+            np.testing.assert_array_equal(drawn.get_offsets(), points)
+
+
+def test_the_caption_says_how_many_dimensions_become_two(tmp_path, pages, random):
+    codes = random.standard_normal((50, 5))
+    figures.codes_and_prior(tmp_path / "a.png", codes, codes)
+    assert "left: projections on the two directions in which the codes vary most" in words(pages[0])
+
+
+def test_a_sampler_of_another_dimension_is_named(tmp_path):
+    with pytest.raises(ValueError, match="gmm must have the codes' dimension 3, but it has 2"):
+        figures.codes_and_prior(tmp_path / "a.png", np.zeros((4, 3)), {"gmm": np.zeros((4, 2))})
+    with pytest.raises(ValueError, match="prior must hold at least one sampler's codes"):
+        figures.codes_and_prior(tmp_path / "a.png", np.zeros((4, 3)), {})
+
+
 def test_codes_and_prior_of_different_dimensions_are_refused(tmp_path):
     with pytest.raises(ValueError, match="prior must have the codes' dimension 3, but it has 2"):
         figures.codes_and_prior(tmp_path / "a.png", np.zeros((4, 3)), np.zeros((4, 2)))

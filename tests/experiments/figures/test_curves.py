@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from experiments import figures
-from experiments.figures import curves
+from experiments.figures import curves, style
 
 
 def words(page):
@@ -154,4 +154,4 @@ def test_records_without_a_term_are_refused(tmp_path, lines):
     ],
 )
 def test_numbers_are_written_for_people(value, text):
-    assert curves._number(value) == text
+    assert style.number(value) == text

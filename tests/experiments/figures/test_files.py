@@ -15,7 +15,23 @@ def drawings():
     stray = random.uniform(-25, 25, (10_000, 2))
     codes = random.standard_normal((10_000, 64))
     lines = [{"step": i, "a/x": [0.9**i, 1.0], "a/y": [-1.0, 0.1]} for i in range(1, 500)]
+    faces = random.uniform(size=(8, 8, 28, 28, 1))
+    sizes = 2 ** np.arange(1, 8)
     return {
+        "ways": lambda p: figures.interpolation_grid(p, faces, value_range=(0, 1), title="a"),
+        "moved": lambda p: figures.attribute_grid(
+            p, faces, [f"a{i}" for i in range(8)], range(-3, 5), value_range=(0, 1)
+        ),
+        "near": lambda p: figures.neighbour_grid(
+            p, faces[:, 0], faces[:, 1:], faces[:, 1:, 0, 0, 0], value_range=(0, 1)
+        ),
+        "prd": lambda p: figures.precision_recall_curves(
+            p, {"a": (np.linspace(0, 1), np.linspace(1, 0))}, {"a": (0.5, 0.6)}
+        ),
+        "covariance": lambda p: figures.latent_covariance(p, np.cov(codes.T), samples=10_000),
+        "sizes": lambda p: figures.value_against_size(
+            p, {"a": (sizes, sizes + 64 / sizes, sizes / 9)}, "latent size", "FID"
+        ),
         "plane": lambda p: figures.samples_in_plane(p, grid, stray, title="a", caption="b"),
         "codes1": lambda p: figures.codes_and_prior(p, codes[:, :1], codes[:, 1:2]),
         "codes2": lambda p: figures.codes_and_prior(p, codes[:, :2], codes[:, 2:4], title="a"),
@@ -26,7 +42,11 @@ def drawings():
     }
 
 
-@pytest.mark.parametrize("name", ["plane", "codes1", "codes2", "codes5", "codes64", "curves", "images"])
+NAMES = ["plane", "codes1", "codes2", "codes5", "codes64", "curves", "images"]
+NAMES += ["ways", "moved", "near", "prd", "covariance", "sizes"]
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_files_are_light_valid_and_the_same_each_time(tmp_path, name, opened):
     draw = drawings()[name]
     first, second = tmp_path / "new" / "folder" / "1.png", tmp_path / "2.png"

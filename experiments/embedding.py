@@ -1,0 +1,6 @@
+"""`python -m experiments.embedding --config=couae.py`."""
+
+from experiments import run
+
+if __name__ == "__main__":
+    run.main("embedding")

@@ -1,0 +1,252 @@
+"""What can be measured of a trained model: each measure a function of a `Subject`, found by its name."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+
+from coulomb_jax import mmd
+from coulomb_jax.data.source import Source
+from coulomb_jax.metrics import frechet, kid, latent, manifold, neighbours, sharpness
+from coulomb_jax.metrics.clustering import clustering_accuracy
+from coulomb_jax.metrics.likelihood import kde_log_likelihood
+from coulomb_jax.metrics.reconstruction import generalization_bound
+from coulomb_jax.naming import nearest
+from experiments.subject import Subject, kernel, spread_out
+
+PICTURES, LABELS = "pictures", "labels"
+
+
+class Measure(NamedTuple):
+    """One way to measure.
+
+    Attributes:
+      run: gives numbers by name.
+      drawn: they are of what a sampler draws, and so are taken once a sampler.
+      needs: what the data must have, `PICTURES` or `LABELS`; None for any data.
+      features: it compares features of pictures; behind the names of its numbers stands the net's.
+      options: keys of `config.eval` that it reads: they are its protocol.
+    """
+
+    run: Callable[[Subject], dict[str, float]]
+    drawn: bool = False
+    needs: str | None = None
+    features: bool = False
+    options: tuple[str, ...] = ()
+
+
+def reconstruction(s: Subject) -> dict[str, float]:
+    """Squared error summed over coordinates in the data's units: mean and largest, test and training.
+
+    For a loss with an MMD also xi of theorem 2 of [sansone2019], in the loss's unit, and by how much its mean
+    over as many training examples may differ from its expectation, except once in twenty times.
+    """
+    test = s.errors(s.source.test)
+    train = s.errors(spread_out(s.source.train, len(s.source.test)))
+    values = {
+        "reconstruction_error": float(test.mean()),
+        "reconstruction_error_train": float(train.mean()),
+        "reconstruction_error_max": float(test.max()),
+        "reconstruction_error_train_max": float(train.max()),
+    }
+    loss = s.model.family.mmd_loss
+    if loss is not None:
+        scaled = (loss.recon_scale * train, loss.recon_scale * test)
+        values["xi"] = float(max(part.max() for part in scaled))
+        if loss.weight > 0 and math.isfinite(loss.kernel.bound):
+            bound = generalization_bound(*scaled, kernel_bound=loss.kernel.bound, weight=loss.weight)
+            values["deviation_bound"] = bound.deviation
+    return values
+
+
+def latent_mmd2(s: Subject) -> dict[str, float]:
+    """MMD² between codes of test examples and what the sampler draws, and its standard error."""
+    z = s.codes(s.options.codes)
+    drawn, law = jnp.asarray(s.drawn(len(z))), kernel(s.options.kernel, z.shape[1])
+    value, error = mmd.mmd2_with_error(jnp.asarray(z), drawn, law)
+    return {"latent_mmd2": float(value), "latent_mmd2_error": float(error)}
+
+
+def latent_test(s: Subject) -> dict[str, float]:
+    """Whether the codes of test examples follow what the sampler draws: the p-value of an MMD test."""
+    z = s.codes(s.options.codes)
+    return {"latent_p_value": float(latent.prior_test(s.key("test"), z, s.drawn(len(z))).p_value)}
+
+
+def latent_dimensions(s: Subject) -> dict[str, float]:
+    """Active dimensions, NAC over them with its floor, and the distance of the marginals from N(0, 1)."""
+    means = s.test_codes
+    active = latent.active_dimensions(means)
+    marginals = latent.normality(s.codes(len(means)))
+    values = {
+        "active_dimensions": float(active.sum()),
+        "latent_ks_max": float(marginals.statistics.max()),
+        "latent_ks_p_value": marginals.p_value,
+    }
+    if active.sum() > 1:
+        correlation = latent.absolute_correlation(means, active=active)
+        values |= {"nac": correlation.nac, "nac_floor": correlation.floor}
+    return values
+
+
+def log_likelihood(s: Subject) -> dict[str, float]:
+    """Of test examples under a kernel density estimate of generated ones, in nats."""
+    generated, test = (s.units(x).reshape(len(x), -1) for x in (s.samples, s.source.test))
+    score = kde_log_likelihood(generated.astype(np.float32), test.astype(np.float32))
+    return {
+        "log_likelihood": score.log_likelihood,
+        "log_likelihood_best_on_test": score.log_likelihood_best_on_test,
+        "bandwidth": score.bandwidth,
+        "bandwidth_best_on_test": score.bandwidth_best_on_test,
+    }
+
+
+def fid(s: Subject) -> dict[str, float]:
+    """Frechet distance to test examples: of samples, and once of reconstructions and interpolations."""
+    values = {"fid": s.frechet(s.features_of("samples"))}
+    if s.own:
+        values["fid_reconstructions"] = s.frechet(s.features_of("reconstructions"))
+        values["fid_interpolations"] = s.frechet(s.features_of("interpolations"))
+    return values
+
+
+def fid_interval(s: Subject) -> dict[str, float]:
+    """The middle 95 % of the Frechet distance of samples over resampled sets."""
+    fixed = s.features.statistics(s)
+    interval = frechet.frechet_interval(s.seed, s.features_of("samples"), fixed, resamples=20)
+    return {"fid_low": interval.low, "fid_high": interval.high, "fid_standard_error": interval.standard_error}
+
+
+def fid_legacy(s: Subject) -> dict[str, float]:
+    """The Frechet distance of [prathosh2021]'s code: each generated picture is first stretched.
+
+    Real pictures are not stretched. It makes models with little contrast look better; never a headline.
+    """
+    values = {"fid_legacy": s.frechet(s.features(stretched(s.samples)))}
+    if s.own:
+        values["fid_legacy_reconstructions"] = s.frechet(s.features(stretched(s.reconstructions)))
+    return values
+
+
+def kernel_distance(s: Subject) -> dict[str, float]:
+    """KID of samples against test examples, over all pairs, with its standard error."""
+    value, error = kid.kid(s.features_of("samples"), s.features_of("test"))
+    return {"kid": value, "kid_error": error}
+
+
+def features_mmd(s: Subject) -> dict[str, float]:
+    """MMD² of features under a Gaussian kernel, and the p-value of samples following the data's law."""
+    few = s.options.codes
+    generated, real = (spread_out(s.features_of(what), few) for what in ("samples", "test"))
+    result = kid.features_mmd(s.key("features_mmd"), generated, real, permutations=199)
+    return {
+        "features_mmd2": result.mmd2,
+        "features_mmd2_error": result.standard_error,
+        "features_p_value": result.p_value,
+    }
+
+
+def prd(s: Subject) -> dict[str, float]:
+    """F_8, which weighs recall, and F_1/8, which weighs precision, of [sajjadi2018]."""
+    score = s.precision_recall()
+    return {"prd_f8_recall": score.recall, "prd_f1_8_precision": score.precision}
+
+
+def coverage(s: Subject) -> dict[str, float]:
+    """Improved precision and recall, density and coverage, by nearest neighbours among features."""
+    return manifold.manifold_scores(s.features_of("test"), s.features_of("samples"))._asdict()
+
+
+def picture_sharpness(s: Subject) -> dict[str, float]:
+    """Mean variance of the Laplace filter's response, of samples, and once of test examples."""
+    values = {"sharpness": float(sharpness.sharpness(s.samples).mean())}
+    if s.own:
+        values["sharpness_test"] = float(sharpness.sharpness(s.test).mean())
+    return values
+
+
+def memorisation(s: Subject) -> dict[str, float]:
+    """How much nearer samples lie to the training set than test examples do, in the data's own space."""
+    result = neighbours.memorisation(s.samples, s.test, s.source.train)
+    return {
+        "memorisation_ratio": result.median_ratio,
+        "memorisation_suspect": result.share_suspect,
+        "memorisation_copied": result.share_copied,
+    }
+
+
+def clustering(s: Subject) -> dict[str, float]:
+    """Accuracy in percent of the model's clusters on the test set, one to one and by majority."""
+    accuracy = clustering_accuracy(s.clusters(), np.asarray(s.source.test_labels))
+    return {
+        "clustering_hungarian": 100.0 * accuracy.hungarian,
+        "clustering_majority": 100.0 * accuracy.majority,
+    }
+
+
+SAMPLED = ("samples",)
+MEASURES = {
+    "reconstruction": Measure(reconstruction),
+    "latent_mmd2": Measure(latent_mmd2, drawn=True, options=("codes", "kernel")),
+    "latent_test": Measure(latent_test, drawn=True, options=("codes",)),
+    "latent_dimensions": Measure(latent_dimensions, options=SAMPLED),
+    "log_likelihood": Measure(log_likelihood, drawn=True, options=SAMPLED),
+    "fid": Measure(fid, drawn=True, needs=PICTURES, features=True, options=("samples", "interpolation")),
+    "fid_interval": Measure(fid_interval, drawn=True, needs=PICTURES, features=True, options=SAMPLED),
+    "fid_legacy": Measure(fid_legacy, drawn=True, needs=PICTURES, features=True, options=SAMPLED),
+    "kid": Measure(kernel_distance, drawn=True, needs=PICTURES, features=True, options=SAMPLED),
+    "features_mmd": Measure(
+        features_mmd, drawn=True, needs=PICTURES, features=True, options=("samples", "codes")
+    ),
+    "prd": Measure(prd, drawn=True, needs=PICTURES, features=True, options=SAMPLED),
+    "coverage": Measure(coverage, drawn=True, needs=PICTURES, features=True, options=SAMPLED),
+    "sharpness": Measure(picture_sharpness, drawn=True, needs=PICTURES, options=SAMPLED),
+    "memorisation": Measure(memorisation, drawn=True, options=SAMPLED),
+    "clustering": Measure(clustering, needs=LABELS),
+}
+
+
+def chosen(names: Sequence[str], source: Source) -> list[str]:
+    """The measures that a list of names asks for of a data set.
+
+    Args:
+      names: of `MEASURES`; "auto" for what costs seconds: reconstruction, the latent MMD, sharpness of
+        pictures, and the log-likelihood of points in the plane; "all" for all that the data allow.
+      source: the data.
+
+    Raises:
+      ValueError: no such measure, with the nearest names, or one that the data do not allow.
+    """
+    pictures, labels = source.range is not None, source.test_labels is not None
+    possible = [
+        name
+        for name, measure in MEASURES.items()
+        if {None: True, PICTURES: pictures, LABELS: labels}[measure.needs]
+    ]
+    found: list[str] = []
+    for name in names:
+        if name == "auto":
+            found += ["reconstruction", "latent_mmd2", *(["sharpness"] if pictures else ["log_likelihood"])]
+        elif name == "all":
+            found += possible
+        elif name not in MEASURES:
+            raise ValueError(nearest("measure", name, (*MEASURES, "auto", "all")))
+        elif name not in possible:
+            raise ValueError(
+                f"the measure {name} takes {MEASURES[name].needs}, which {source.name} has not; leave it out"
+            )
+        else:
+            found.append(name)
+    return list(dict.fromkeys(found))
+
+
+def stretched(images: np.ndarray) -> np.ndarray:
+    """Each picture's own least and greatest level moved to 0 and 255; one of a single level becomes black."""
+    x = images.reshape(len(images), -1).astype(np.float32)
+    low, high = x.min(1, keepdims=True), x.max(1, keepdims=True)
+    scaled = 255.0 * (x - low) / np.maximum(high - low, 1.0)
+    return np.round(scaled).astype(np.uint8).reshape(images.shape)

@@ -1,0 +1,186 @@
+"""`python -m experiments.table RUN ...`: the results of runs side by side, beside what was published.
+
+A row is a system on a data set under one sampler, a run each; a column is a metric, with the published
+values and the differences behind it. Under the table stands the protocol of every number.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from coulomb_jax.nets.features import KINDS
+from experiments.published import find
+from experiments.results import Figure, figures
+
+ORDER = (
+    "log_likelihood",
+    "fid",
+    "fid_reconstructions",
+    "fid_interpolations",
+    "kid",
+    "reconstruction_error",
+    "latent_mmd2",
+)
+"""Columns that come first, in this order, where a run has them."""
+
+# What the names of numbers from features end with; from those of Inception, with nothing.
+NETS = tuple(kind.distance.removeprefix("fid") for kind in KINDS.values())
+
+
+class Row(NamedTuple):
+    """One line of a table.
+
+    Attributes:
+      run: the folder.
+      dataset: name of the data, a subset or stand-in named as one.
+      known_as: the data set as the published tables know it; None where the data are another.
+      system: the family.
+      sampler: what samples were drawn by.
+      values: mean and standard deviation by metric.
+      protocols: how each was measured.
+    """
+
+    run: str
+    dataset: str
+    known_as: str | None
+    system: str
+    sampler: str
+    values: dict[str, Figure]
+    protocols: dict[str, Any]
+
+
+def rows(folder: Path) -> list[Row]:
+    """The lines of a run, one a sampler.
+
+    Raises:
+      ValueError: the folder has no results.
+    """
+    if not (folder / "results.json").is_file():
+        raise ValueError(
+            f"a table is made of run folders with a results.json, but {folder} has none; let its run end"
+        )
+    results = json.loads((folder / "results.json").read_text())
+    config = json.loads((folder / "config.json").read_text())
+    data = results["protocol"]["data"]
+    own = config["sampler"]["name"]
+    found: dict[str, dict[str, Figure]] = {own: {}}
+    for name, figure in figures(results).items():
+        metric, _, sampler = name.partition("/")
+        found.setdefault(sampler or own, {})[metric] = figure
+    whole = data == config["data"]["name"]
+    return [
+        Row(
+            run=str(folder),
+            dataset=data,
+            known_as=config["data"]["name"] if whole else None,
+            system=config["family"]["name"],
+            sampler=sampler,
+            values=values,
+            protocols=results.get("protocols", {}),
+        )
+        for sampler, values in found.items()
+    ]
+
+
+def table(lines: Sequence[Row], metrics: Sequence[str] = ()) -> tuple[list[str], list[list[str]]]:
+    """Header and cells.
+
+    Args:
+      lines: of any runs.
+      metrics: columns; those of `ORDER` that any line has where none is named.
+
+    Raises:
+      ValueError: a metric that no line has.
+    """
+    there = {name for line in lines for name in line.values}
+    for name in metrics:
+        if name not in there:
+            raise ValueError(f"no run has the metric {name}; they have {', '.join(sorted(there))}")
+    chosen = list(metrics) or [f"{name}{net}" for name in ORDER for net in NETS if f"{name}{net}" in there]
+    header = ["data", "system", "sampler"]
+    for name in chosen:
+        header += [name, "published", "difference"] if _published_any(lines, name) else [name]
+    cells = []
+    for line in lines:
+        row = [line.dataset, line.system, line.sampler]
+        for name in chosen:
+            row.append(str(line.values.get(name, "")))
+            if _published_any(lines, name):
+                row += _beside(line, name)
+        cells.append(row)
+    return header, cells
+
+
+def markdown(header: Sequence[str], cells: Sequence[Sequence[str]]) -> str:
+    """A table as markdown, its columns aligned."""
+    widths = [max(len(row[i]) for row in (header, *cells)) for i in range(len(header))]
+    lines = [header, ["-" * width for width in widths], *cells]
+    return "\n".join(
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |"
+        for line in lines
+    )
+
+
+def protocols(lines: Sequence[Row]) -> str:
+    """What stands under a table: how the numbers were measured, equal protocols told once."""
+    told: dict[str, list[str]] = {}
+    for line in lines:
+        for measure, protocol in line.protocols.items():
+            words = ", ".join(f"{key} {value}" for key, value in protocol.items())
+            told.setdefault(f"{measure}: {words}", []).append(line.run)
+    runs = {line.run for line in lines}
+    return "\n".join(
+        f"{words}" + (f" ({', '.join(dict.fromkeys(where))})" if set(where) != runs else "")
+        for words, where in told.items()
+    )
+
+
+def _published_any(lines: Sequence[Row], metric: str) -> bool:
+    return any(line.known_as and find(line.known_as, line.system, line.sampler, metric) for line in lines)
+
+
+def _beside(line: Row, metric: str) -> list[str]:
+    """The published values of a cell, and ours less each of them."""
+    found = find(line.known_as, line.system, line.sampler, metric) if line.known_as else []
+    values, differences = [], []
+    for one in found:
+        deviation = f" +- {one.deviation:g}" if one.deviation is not None else ""
+        variant = one.system.partition(":")[2].replace("_", " ")
+        values.append(f"{one.value:g}{deviation} [{one.paper}{', ' + variant if variant else ''}]")
+        if metric in line.values:
+            differences.append(f"{line.values[metric].mean - one.value:+.3g}")
+    return ["; ".join(values), "; ".join(differences)]
+
+
+def main(arguments: Sequence[str]) -> None:
+    """The command; exit code 2 for bad input."""
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments.table", description="Results of runs beside what was published."
+    )
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run folders")
+    parser.add_argument("--metrics", default="", help="columns, separated by commas")
+    parser.add_argument("--out", type=Path, help="writes OUT.md and OUT.csv too")
+    asked = parser.parse_args(arguments)
+    try:
+        lines = [line for folder in asked.runs for line in rows(folder)]
+        header, cells = table(lines, [name for name in asked.metrics.split(",") if name])
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    text = f"{markdown(header, cells)}\n\n{protocols(lines)}\n"
+    print(text, end="")
+    if asked.out is not None:
+        asked.out.parent.mkdir(parents=True, exist_ok=True)
+        asked.out.with_suffix(".md").write_text(text)
+        with asked.out.with_suffix(".csv").open("w", newline="") as file:
+            csv.writer(file).writerows([header, *cells])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,120 @@
+"""Tables of runs beside what was published."""
+
+import csv
+import json
+
+import pytest
+
+from experiments import table
+from experiments.published import RECORDS, find
+from experiments.results import Figure, report, summary
+
+
+def run(folder, *, data="celeba", name="celeba", family="wae_mmd", metrics, spread=None, protocols=None):
+    folder.mkdir(parents=True)
+    config = {"family": {"name": family}, "sampler": {"name": "prior"}, "data": {"name": name}}
+    (folder / "config.json").write_text(json.dumps(config))
+    results = {"metrics": metrics, "standard_deviations": spread or {}, "references": {}}
+    results |= {"protocol": {"data": data}, "protocols": protocols or {}}
+    (folder / "results.json").write_text(json.dumps(results))
+    return folder
+
+
+# Numbers as printed in the papers' tables, a sample from each.
+PRINTED = [
+    ("grid", "couae", "prior", "log_likelihood", [(-4.3, 0.1)]),
+    ("celeba", "couae", "prior", "fid", [(47.0, None)]),
+    ("celeba", "wae_mmd", "prior", "fid", [(55.0, None), (62.9, None), (58.91, None)]),
+    ("celeba", "vae", "second_vae", "fid", [(44.4, None), (37.85, None), (53.12, None)]),
+    ("cifar10", "rae", "gmm", "fid", [(69.24, None)]),
+    ("cifar10", "rae", "gmm", "fid_reconstructions", [(40.48, None)]),
+    ("svhn", "gmm_dae", "gmm", "fid", [(36.46, None)]),
+    ("svhn", "gmm_dae", "prior", "fid_interpolations", [(24.87, None)]),
+    ("mnist", "gmm_dae", "prior", "clustering_hungarian", [(85.53, None)]),
+]
+
+
+@pytest.mark.parametrize(("dataset", "system", "sampler", "metric", "values"), PRINTED)
+def test_the_published_numbers_are_those_printed(dataset, system, sampler, metric, values):
+    assert [(p.value, p.deviation) for p in find(dataset, system, sampler, metric)] == values
+
+
+def test_nothing_printed_was_lost():
+    # CouAE alone, two tables of the slides, the poster (no GMM for its two-stage VAE), two accuracies.
+    assert len(RECORDS) == 6 + 8 * 4 + 13 * 3 * 2 + 3 * (5 * 4 + 3) + 2
+    assert not find("celeba", "vae", "gmm", "fid_interpolations")
+
+
+def test_ours_stands_beside_the_published_with_the_difference(tmp_path):
+    protocols = {"fid": {"samples": 10_000, "net": "inception"}}
+    folder = run(
+        tmp_path / "a",
+        metrics={"fid": 57.0, "fid/gmm": 48.17, "other": 1.0},
+        spread={"fid": 1.25, "fid/gmm": 0.5},
+        protocols=protocols,
+    )
+    lines = table.rows(folder)
+    assert [(line.sampler, line.values["fid"]) for line in lines] == [
+        ("prior", Figure(57.0, 1.25)),
+        ("gmm", Figure(48.17, 0.5)),
+    ]
+    header, cells = table.table(lines)
+    assert header == ["data", "system", "sampler", "fid", "published", "difference"]
+    assert cells[0][3] == "57 +- 1.2"
+    assert cells[0][4] == "55 [sansone2019]; 62.9 [prathosh2021]; 58.91 [saseendran2021]"
+    assert cells[0][5] == "+2; -5.9; -1.91"
+    assert cells[1][3:] == ["48.17 +- 0.5", "49.17 [saseendran2021]", "-1"]
+    assert table.protocols(lines) == "fid: samples 10000, net inception"
+
+
+def test_a_subset_is_set_beside_nothing(tmp_path):
+    header, cells = table.table(table.rows(run(tmp_path / "a", data="celeba subset", metrics={"fid": 57.0})))
+    assert (header, cells) == (
+        ["data", "system", "sampler", "fid"],
+        [["celeba subset", "wae_mmd", "prior", "57"]],
+    )
+
+
+def test_the_command_prints_and_writes_the_same_table(tmp_path, capsys):
+    one = run(tmp_path / "a", metrics={"fid": 57.0, "kid": 0.01})
+    two = run(tmp_path / "b", family="couae", metrics={"fid": 50.0})
+    table.main([str(one), str(two), "--out", str(tmp_path / "t" / "table")])
+    shown = capsys.readouterr().out
+    assert (tmp_path / "t" / "table.md").read_text() == shown
+    lines = list(csv.reader((tmp_path / "t" / "table.csv").open()))
+    assert lines[0] == ["data", "system", "sampler", "fid", "published", "difference", "kid"]
+    assert lines[2] == ["celeba", "couae", "prior", "50", "47 [sansone2019]", "+3", ""]
+    widths = {len(line) for line in shown.splitlines() if line.startswith("|")}
+    assert len(widths) == 1
+    assert "+3" in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [(["nowhere"], "let its run end"), (["a", "--metrics=fit"], "no run has the metric fit; they have fid")],
+)
+def test_what_cannot_be_is_refused_in_a_sentence(arguments, sentence, tmp_path, monkeypatch, capsys):
+    run(tmp_path / "a", metrics={"fid": 57.0})
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as refused:
+        table.main(arguments)
+    assert refused.value.code == 2
+    assert sentence in capsys.readouterr().err
+
+
+def test_means_and_deviations_over_repetitions():
+    means, spread = summary([{"a": 1.0}, {"a": 2.0}, {"a": 6.0}])
+    assert means == {"a": 3.0}
+    assert spread["a"] == pytest.approx(7.0**0.5)
+    assert summary([{"a": 1.0}]) == ({"a": 1.0}, {})
+
+
+def test_the_report_has_every_number_and_what_it_compares_with():
+    results = {"metrics": {"fid": 57.25, "kid": 0.5}, "standard_deviations": {"fid": 1.5}}
+    told = report(results | {"references": {"bound": -3.754, "fid_published": (55.0, 2.0)}})
+    assert [line.split() for line in told.splitlines()] == [
+        ["fid", "57.25", "+-", "1.5"],
+        ["kid", "0.5"],
+        ["bound", "-3.754"],
+        ["fid_published", "55", "+-", "2"],
+    ]
