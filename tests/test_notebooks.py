@@ -117,7 +117,12 @@ def test_the_autoencoder_goes_on_where_a_run_was_cut_off_and_is_drawn(tmp_path, 
     assert SMALL in text(cells["settings"])
     assert cells["install"] == cells["drive"] == []
     metrics = json.loads((folder / "results.json").read_text())["metrics"]
-    assert metrics == pytest.approx(whole, rel=1e-4)
+    # Samples are kept as 8 bits, so the last bit of a float may move a level, and the sharpness of a picture
+    # that has next to none.
+    assert metrics.keys() == whole.keys()
+    for name in metrics.keys() - {"sharpness"}:
+        assert metrics[name] == pytest.approx(whole[name], rel=1e-4), name
+    assert metrics["sharpness"] == pytest.approx(whole["sharpness"], abs=1e-4 * whole["sharpness_test"])
     steps = [json.loads(line)["step"] for line in (folder / "metrics.jsonl").read_text().splitlines()]
     assert steps.count(first[0]) == 1
     assert steps[-1] == last[0]
