@@ -11,8 +11,8 @@ import numpy as np
 
 from coulomb_jax import mmd
 from coulomb_jax.data.source import Source
+from coulomb_jax.density.kmeans import k_means
 from coulomb_jax.metrics import frechet, interpolation, precision_recall
-from coulomb_jax.metrics.kmeans import k_means
 from coulomb_jax.metrics.reconstruction import squared_errors
 from coulomb_jax.model import BLOCK, Model
 from coulomb_jax.naming import nearest

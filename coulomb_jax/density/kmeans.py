@@ -1,94 +1,107 @@
-"""k-means: where a mixture starts."""
+"""k-means clustering: k-means++ starts and Lloyd's iterations."""
 
 from __future__ import annotations
 
-import math
+import functools
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-BLOCK_ENTRIES = 2**20
+# Points from which a start is drawn, and by which the best of several is known.
+START_POINTS = 3072
+# Iterations end when one lowers the inertia by less than this share of it, or after so many.
+TOLERANCE, ITERATIONS = 1e-4, 300
 
 
-def in_blocks(
-    z: Float[Array, "n d"], columns: int
-) -> tuple[Float[Array, "blocks b d"], Float[Array, "blocks b"]]:
-    """Points as blocks of equal size, and 1 for every point, 0 for the filling of the last block.
+class KMeans(NamedTuple):
+    """A clustering.
+
+    Attributes:
+      centres: means of the clusters' points.
+      labels: of each point, its nearest centre.
+      inertia: sum of the squared distances of the points to their centres.
+    """
+
+    centres: Float[Array, "k d"]
+    labels: Int[Array, " n"]
+    inertia: Float[Array, ""]
+
+
+@functools.partial(jax.jit, static_argnames=("clusters", "starts"))
+def k_means(key: PRNGKeyArray, points: Float[Array, "n d"], clusters: int, *, starts: int = 10) -> KMeans:
+    """Cluster points by Lloyd's iterations over all of them, from the best of several starts.
+
+    A start is k-means++ on a random subset of at most 3,072 points, and the best is that of least
+    inertia there. Iterations end when one lowers the inertia by less than a ten-thousandth. The
+    points should be centred: squares of large means cancel in float32.
 
     Args:
-      z: points.
-      columns: of the tables that are made of a block, b rows each: they have about a million entries.
+      key: random key.
+      points: n points, floating; finite.
+      clusters: k >= 1. Where fewer points are distinct, some clusters stay empty.
+      starts: >= 1.
+
+    Source: [arthur2007], [lloyd1982].
     """
-    n, d = z.shape
-    block = max(1, min(n, BLOCK_ENTRIES // max(columns, d)))
-    count = -(-n // block)
-    block = -(-n // count)
-    filled = jnp.pad(z, ((0, count * block - n), (0, 0)))
-    present = (jnp.arange(count * block) < n).astype(z.dtype)
-    return filled.reshape(count, block, d), present.reshape(count, block)
+    points = points.astype(jnp.promote_types(points.dtype, jnp.float32))
+    for_subset, for_starts = jax.random.split(key)
+    some = jax.random.permutation(for_subset, points)[:START_POINTS] if len(points) > START_POINTS else points
+
+    def start(key):
+        centres = _plus_plus(key, some, clusters)
+        return centres, jnp.sum(nearest(some, centres)[1])
+
+    centres, inertias = jax.lax.map(start, jax.random.split(for_starts, starts))
+    return _lloyd(points, centres[jnp.argmin(inertias)])
 
 
-def seed(key: jax.Array, z: Float[Array, "n d"], clusters: int) -> Float[Array, "k d"]:
-    """Centres chosen among the points, by the greedy k-means++ of [arthur2007].
+def _plus_plus(key, points, clusters):
+    """Points as centres, each drawn in proportion to its squared distance from those before it."""
+    for_first, for_others = jax.random.split(key)
+    norms = jnp.sum(points * points, 1)
 
-    Each is the best of 2 + ln k points drawn in proportion to the squared distance from the centres
-    before it.
-    """
-    trials = 2 + int(math.log(clusters))
-    first, key = jax.random.split(key)
-    centre = z[jax.random.randint(first, (), 0, len(z))]
-    nearest = jnp.sum((z - centre[None]) ** 2, axis=1)
+    def from_centre(index):
+        centre = points[index]
+        r2 = norms + norms[index] - 2.0 * jnp.matmul(points, centre, precision=jax.lax.Precision.HIGHEST)
+        return jnp.maximum(r2, 0.0).at[index].set(0.0)
 
-    def one(nearest, key):
-        upto = jnp.cumsum(nearest)
-        drawn = jnp.searchsorted(upto, jax.random.uniform(key, (trials,)) * upto[-1], side="right")
-        candidates = z[jnp.minimum(drawn, len(z) - 1)]
-        closer = jax.lax.map(lambda c: jnp.minimum(nearest, jnp.sum((z - c[None]) ** 2, axis=1)), candidates)
-        best = jnp.argmin(jnp.sum(closer, axis=1))
-        return closer[best], candidates[best]
+    def draw(r2, key):
+        index = jax.random.categorical(key, jnp.log(r2))
+        return jnp.minimum(r2, from_centre(index)), index
 
-    _, rest = jax.lax.scan(one, nearest, jax.random.split(key, clusters - 1))
-    return jnp.concatenate([centre[None], rest])
+    first = jax.random.randint(for_first, (), 0, len(points))
+    _, others = jax.lax.scan(draw, from_centre(first), jax.random.split(for_others, clusters)[1:])
+    return points[jnp.concatenate([first[None], others])]
 
 
-def assign(points: Float[Array, "b d"], centres: Float[Array, "k d"]) -> Float[Array, "k b"]:
-    """1 where a centre is a point's nearest, 0 elsewhere."""
-    products = jnp.matmul(centres, points.T, precision="highest")
-    nearest = jnp.argmax(products - 0.5 * jnp.sum(centres**2, axis=1)[:, None], axis=0)
-    return jax.nn.one_hot(nearest, len(centres), axis=0, dtype=points.dtype)
+def nearest(
+    points: Float[Array, "n d"], centres: Float[Array, "k d"]
+) -> tuple[Int[Array, " n"], Float[Array, " n"]]:
+    """The nearest centre of each point, and its squared distance."""
+    products = jnp.matmul(points, centres.T, precision=jax.lax.Precision.HIGHEST)
+    r2 = jnp.sum(centres * centres, 1)[None, :] - 2.0 * products
+    labels = jnp.argmin(r2, 1)
+    return labels, jnp.maximum(jnp.min(r2, 1) + jnp.sum(points * points, 1), 0.0)
 
 
-def improve(
-    z: Float[Array, "n d"], centres: Float[Array, "k d"], *, iterations: int = 100, tolerance: float = 1e-4
-) -> Float[Array, "k d"]:
-    """Lloyd's steps from given centres; a centre that no point is nearest to stays where it is.
+def _lloyd(points, centres):
+    def unfinished(state):
+        _, _, inertia, before, iteration = state
+        # Of the first there is nothing before to compare with: inf − inertia is no more than inf.
+        return (iteration == 0) | (before - inertia > TOLERANCE * before) & (iteration < ITERATIONS)
 
-    Args:
-      z: points.
-      centres: to begin with.
-      iterations: at most so many.
-      tolerance: it ends where the centres moved by less than this share of the mean variance of a
-        coordinate, as a sum of squares.
-    """
-    blocks = in_blocks(z, len(centres))
-    limit = tolerance * jnp.mean(jnp.var(z, axis=0))
+    def improve(state):
+        centres, labels, inertia, _, iteration = state
+        members = jax.nn.one_hot(labels, len(centres), axis=0, dtype=points.dtype)
+        sizes = jnp.sum(members, 1)[:, None]
+        sums = jnp.matmul(members, points, precision=jax.lax.Precision.HIGHEST)
+        centres = jnp.where(sizes > 0, sums / jnp.maximum(sizes, 1.0), centres)
+        labels, r2 = nearest(points, centres)
+        return centres, labels, jnp.sum(r2), inertia, iteration + 1
 
-    def total(centres, sums, block):
-        points, present = block
-        nearest = assign(points, centres) * present[None]
-        added = jnp.sum(nearest, axis=1), jnp.matmul(nearest, points, precision="highest")
-        return jax.tree.map(jnp.add, sums, added)
-
-    def step(state):
-        centres, _, i = state
-        zeros = jnp.zeros(len(centres), z.dtype), jnp.zeros_like(centres)
-        (counts, sums), _ = jax.lax.scan(lambda s, block: (total(centres, s, block), None), zeros, blocks)
-        means = sums / jnp.maximum(counts, 1.0)[:, None]
-        moved = jnp.where(counts[:, None] > 0, means, centres)
-        return moved, jnp.sum((moved - centres) ** 2), i + 1
-
-    def goes_on(state):
-        return (state[1] > limit) & (state[2] < iterations)
-
-    return jax.lax.while_loop(goes_on, step, (centres, jnp.inf, 0))[0]
+    labels, r2 = nearest(points, centres)
+    state = centres, labels, jnp.sum(r2), jnp.asarray(jnp.inf, points.dtype), jnp.int32(0)
+    centres, labels, inertia, _, _ = jax.lax.while_loop(unfinished, improve, state)
+    return KMeans(centres, labels, inertia)

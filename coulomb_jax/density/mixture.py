@@ -15,8 +15,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from coulomb_jax.density import kmeans
+from coulomb_jax.density.kmeans import k_means, nearest
 
+BLOCK_ENTRIES = 2**20
 DEAD = 1e-3
 """A component that holds less than this of one point is dead: its covariance could be anything."""
 
@@ -92,11 +93,13 @@ def start(
 ) -> dict[str, Array]:
     """The mixture of the clusters of k-means, each with its share, mean and covariance."""
     scaled, shift, scale = _standardised(z)
-    centres = kmeans.improve(scaled, kmeans.seed(key, scaled, components))
-    blocks = kmeans.in_blocks(scaled, components)
-    sums, _ = _sums(
-        blocks, centres, lambda points: (kmeans.assign(points, centres), jnp.zeros(len(points), points.dtype))
-    )
+    centres = k_means(key, scaled, components).centres
+
+    def members(points):
+        labels, _ = nearest(points, centres)
+        return jax.nn.one_hot(labels, components, axis=0, dtype=z.dtype), jnp.zeros(len(points), z.dtype)
+
+    sums, _ = _sums(_blocks(scaled, components), centres, members)
     return _in_units(_mixture(sums, centres, floor), shift, scale)
 
 
@@ -116,7 +119,7 @@ def improve(
     about a million entries.
     """
     scaled, shift, scale = _standardised(z)
-    blocks = kmeans.in_blocks(scaled, len(mixture["weights"]))
+    blocks = _blocks(scaled, len(mixture["weights"]))
     begin = {
         "weights": mixture["weights"],
         "means": (mixture["means"] - shift[None]) / scale[None],
@@ -153,7 +156,7 @@ def log_density(
 ) -> Float[Array, " m"]:
     """Log density of a mixture, in nats; memory beside the points is that of a million numbers."""
     log_joint = _log_joint(weights, means, factors)
-    blocks, _ = kmeans.in_blocks(points, len(weights))
+    blocks, _ = _blocks(points, len(weights))
     values = jax.lax.map(lambda block: jax.nn.logsumexp(log_joint(block), axis=0), blocks)
     return values.reshape(-1)[: len(points)]
 
@@ -175,6 +178,18 @@ def sample(
         return means[component] + jnp.matmul(factors[component], noise, precision="highest")
 
     return jax.lax.map(one, (chosen, noise), batch_size=1024)
+
+
+def _blocks(z, columns):
+    """Points as blocks of one size, `[blocks b d]`, and 1 for every point, 0 for the filling of the last, so
+    that a table with so many columns has about a million entries for a block."""
+    n, d = z.shape
+    block = max(1, min(n, BLOCK_ENTRIES // max(columns, d)))
+    count = -(-n // block)
+    block = -(-n // count)
+    filled = jnp.pad(z, ((0, count * block - n), (0, 0)))
+    present = (jnp.arange(count * block) < n).astype(z.dtype)
+    return filled.reshape(count, block, d), present.reshape(count, block)
 
 
 def _standardised(z):

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from coulomb_jax.density.kmeans import k_means
 from coulomb_jax.metrics import tiles
-from coulomb_jax.metrics.kmeans import k_means
 
 CLUSTERS, ANGLES, RUNS, BETA = 20, 1001, 10, 8.0
 # The curve's ends, where the slope would be 0 and infinite.

@@ -5,8 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy import special, stats
+from sklearn.mixture import GaussianMixture
 
-from coulomb_jax.density import kmeans, mixture
+from coulomb_jax.density import mixture
 
 
 def separated(n=600, d=3, k=4, seed=0, spread=1.0):
@@ -117,7 +118,7 @@ def test_blocks_of_any_size_give_the_same(monkeypatch, entries):
     jax.clear_caches()
     whole = mixture.improve(points, begin, iterations=3, tolerance=0.0)
     density = mixture.log_density(points, **begin)
-    monkeypatch.setattr(kmeans, "BLOCK_ENTRIES", entries)
+    monkeypatch.setattr(mixture, "BLOCK_ENTRIES", entries)
     jax.clear_caches()
     parts = mixture.improve(points, begin, iterations=3, tolerance=0.0)
     for one, other in zip(jax.tree.leaves(whole), jax.tree.leaves(parts), strict=True):
@@ -226,27 +227,13 @@ def test_samples_have_the_mixtures_moments():
     assert abs(scores[0].mean() - scores[1].mean()) < 5 * np.sqrt(2 * scores[0].var() / n)
 
 
-def test_seeds_are_spread_and_lloyd_is_scikit_learns():
-    cluster = pytest.importorskip("sklearn.cluster")
-    points, _ = separated(n=500, k=6)
-    seeds = kmeans.seed(jax.random.key(0), jnp.asarray(points), 6)
-    assert all((points == s).all(1).any() for s in np.asarray(seeds))
-    at_random = points[np.random.default_rng(0).integers(0, 500, (50, 6))]
-    cost = [((points[:, None] - c) ** 2).sum(-1).min(1).sum() for c in (np.asarray(seeds), *at_random)]
-    assert cost[0] < np.quantile(cost[1:], 0.25)
-    expected = cluster.KMeans(6, init=np.asarray(seeds), n_init=1, tol=0, algorithm="lloyd").fit(points)
-    found = np.asarray(kmeans.improve(jnp.asarray(points), seeds, tolerance=0.0))
-    np.testing.assert_allclose(found, expected.cluster_centers_, rtol=1e-4, atol=1e-5)
-
-
 @pytest.mark.parametrize(("d", "k"), [(2, 5), (8, 10), (16, 20)])
 def test_the_converged_log_likelihood_is_scikit_learns_from_the_same_start(d, k):
-    peer = pytest.importorskip("sklearn.mixture")
     points, _ = separated(n=3000, d=d, k=k, spread=2.0)
     points = points / points.std(0)  # their floor is a number, ours a share of each coordinate's variance
     begin = mixture.start(jax.random.key(0), jnp.asarray(points), k)
     wide = jax.tree.map(np.float64, begin)
-    theirs = peer.GaussianMixture(
+    theirs = GaussianMixture(
         k,
         tol=1e-7,
         max_iter=2000,

@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 from scipy.cluster.vq import kmeans2
 
+from coulomb_jax.density.kmeans import k_means
 from coulomb_jax.metrics import precision_recall as prd
-from coulomb_jax.metrics.kmeans import k_means
 
 
 def blobs(seed, n, d, centres=8, spread=10.0):
