@@ -13,8 +13,7 @@ import numpy as np
 import pytest
 
 import coulomb_jax
-from coulomb_jax.data import digits
-from coulomb_jax.metrics.likelihood import kde_log_likelihood
+from tests.experiments import scores
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = os.environ | {"JAX_PLATFORMS": "cpu", "PYTHONPATH": str(ROOT)}
@@ -40,17 +39,11 @@ def test_the_default_couae_reaches_the_goal_on_the_grid_over_three_seeds(tmp_pat
 def test_every_family_learns_the_digits(name, tmp_path):
     few = ("--config.steps.train=3000", f"--config={name}")
     trained(tmp_path / "run", "digits", *few)
-    model, source = coulomb_jax.load(tmp_path / "run"), digits.load()
-    test = (source.test / 255.0).reshape(len(source.test), -1).astype(np.float32)
-    train = (source.train / 255.0).reshape(len(source.train), -1)
-    normal = np.random.default_rng(0).multivariate_normal(train.mean(0), np.cov(train.T), 2000)
-    samples = model.sample(0, 2000).reshape(2000, -1)
-    widths = (0.1, 0.2, 0.3, 0.5)
-    ours = kde_log_likelihood(samples, test, bandwidths=widths).log_likelihood
-    gaussian = kde_log_likelihood(
-        normal.clip(0, 1).astype(np.float32), test, bandwidths=widths
-    ).log_likelihood
-    assert ours > gaussian + 0.5, (ours, gaussian)
+    ours, normal = (
+        scores.of_samples(coulomb_jax.load(tmp_path / "run").sample(0, 2000)),
+        scores.of_a_normal_law(),
+    )
+    assert ours > normal + 0.5, (ours, normal)
 
 
 def test_a_run_killed_at_random_moments_ends_bit_for_bit_the_same(tmp_path):

@@ -165,7 +165,8 @@ def test_more_is_measured_later_and_nothing_again(trained, capsys, monkeypatch, 
     monkeypatch.setenv("COULOMB_CACHE", str(tmp_path))
     folder, before = trained
     asked = [f"--workdir={folder}", "--metrics=auto,prd,clustering", "--samplers=prior,gaussian"]
-    evaluate.main([*asked, "--config.eval.features=lenet", "--config.eval.codes=50"])
+    asked += ["--config.eval.features=lenet", "--config.eval.codes=50"]
+    evaluate.main(asked)
     after = json.loads((folder / "results.json").read_text())
     assert before["metrics"].items() <= after["metrics"].items()
     new = set(after["metrics"]) - set(before["metrics"])
@@ -178,7 +179,7 @@ def test_more_is_measured_later_and_nothing_again(trained, capsys, monkeypatch, 
     assert len(table.rows(folder)) == 2
     # A measure that is asked for again by the same protocol would fail here.
     monkeypatch.setattr(subject.Subject, "precision_recall", None)
-    evaluate.evaluate(folder, evaluate.recorded(folder)[1], drawing=["gaussian"])
+    evaluate.main(asked)
     assert json.loads((folder / "results.json").read_text())["metrics"] == after["metrics"]
 
 

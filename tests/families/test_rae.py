@@ -13,7 +13,6 @@ from coulomb_jax.nets.architecture import Architecture
 from coulomb_jax.nets.bound import AXIS, Bound
 from coulomb_jax.train.state import init_model
 from experiments import files
-from tests.families.learning import assert_learns
 from tests.families.restated import X, identity_nets, losses
 
 # A smooth activation: differences across a kink are not a slope.
@@ -210,10 +209,3 @@ def test_configs_have_the_published_nets_and_lengths(setting, rate, z_dim, image
     assert config.sampler.name == "gmm"
     if dataset == "celeba":
         assert tuple(config.data.range) == (0.0, 1.0)
-
-
-@pytest.mark.slow
-@pytest.mark.learning
-@pytest.mark.parametrize("name", ["rae.py", "rae.py:plain", "rae.py:gradient", "rae.py:spectral"])
-def test_it_learns_the_digits(name, tmp_path):
-    assert_learns(name, tmp_path)

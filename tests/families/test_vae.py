@@ -8,7 +8,6 @@ from scipy import stats
 from coulomb_jax import families
 from coulomb_jax.nets.architecture import Architecture
 from experiments import files
-from tests.families.learning import assert_learns
 from tests.families.restated import X, identity_nets, losses, normal
 
 SPREAD = np.random.default_rng(2).normal(size=X.shape) * 0.3
@@ -156,10 +155,3 @@ def test_the_constant_variance_has_the_published_weights_times_the_channels():
     for dataset, beta in (("mnist", 0.039), ("cifar10", 3 * 9e-4), ("celeba", 3 * 0.01)):
         family = files.read("cv_vae.py", dataset)[1].family
         assert (family.sigma, family.beta, family.reduction) == (0.7, pytest.approx(beta), "sum")
-
-
-@pytest.mark.slow
-@pytest.mark.learning
-@pytest.mark.parametrize("name", ["cv_vae.py", "beta_vae.py", "vae.py:cross_entropy", "vae.py:learned"])
-def test_it_learns_the_digits(name, tmp_path):
-    assert_learns(name, tmp_path)

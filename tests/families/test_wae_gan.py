@@ -7,7 +7,6 @@ import pytest
 from coulomb_jax import families
 from coulomb_jax.nets.architecture import Architecture
 from experiments import files
-from tests.families.learning import assert_learns
 from tests.families.restated import X, identity_nets, losses, normal
 
 A, B = np.array([0.3, -0.7]), 0.2
@@ -99,11 +98,3 @@ def test_configs_have_the_published_settings():
         moves = config.optimizers
         assert (moves.autoencoder.learning_rate, moves.critic.learning_rate) == (rate, 1e-3)
         assert moves.autoencoder.b1 == moves.critic.b1 == 0.5
-
-
-@pytest.mark.slow
-@pytest.mark.learning
-@pytest.mark.parametrize("seed", [0, 1, 2])
-@pytest.mark.parametrize("name", ["wae_gan.py", "aae.py"])
-def test_it_learns_the_digits(name, seed, tmp_path):
-    assert_learns(name, tmp_path, seed=seed)
