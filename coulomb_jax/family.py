@@ -44,10 +44,18 @@ class Update(NamedTuple):
 
 
 class Stage(NamedTuple):
-    """Rounds of moves, played in order; each move sees what the one before it did."""
+    """Rounds of moves, played in order; each move sees what the one before it did.
+
+    Attributes:
+      name: of the stage; its rounds are `steps[name]`.
+      updates: its moves.
+      until: a metric, "update/quantity", and a value: the stage ends after the first round in which the
+        metric is below it (in every repetition), or after its rounds.
+    """
 
     name: str
     updates: tuple[Update, ...]
+    until: tuple[str, float] | None = None
 
 
 class Fit(NamedTuple):

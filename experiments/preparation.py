@@ -27,6 +27,9 @@ LEAST = {
     "dispatch": 0,
     "checkpoint.every": 1,
     "checkpoint.keep": 1,
+    "validation.examples": 0,
+    "validation.every": 0,
+    "validation.patience": 0,
     "eval.every": 0,
     "eval.samples": 2,
     "eval.codes": 4,
@@ -35,7 +38,7 @@ LEAST = {
 
 
 class Run(NamedTuple):
-    """A run that passed every check and has not begun."""
+    """A run that passed every check and has not begun; it looks at what it holds out every `look` rounds."""
 
     config: ConfigDict
     workdir: Path
@@ -44,6 +47,7 @@ class Run(NamedTuple):
     optimizers: dict[str, optax.GradientTransformation]
     sources: list[Source]
     plan: Plan
+    look: int
     devices: Sequence[jax.Device]
     transport: str
 
@@ -94,15 +98,25 @@ def _build(config: ConfigDict, workdir: str | Path) -> Run:
     _, family = saved.build(description)
     description |= {"steps": length(family, plain["steps"]), "examples": len(source.train)}
     check_evaluation(config, source)
+    look = config.validation.examples and (config.validation.every or len(source.train) // config.batch)
     dispatch = config.dispatch or steps_a_call(config.arch.name != "mlp", devices[0].platform)
     run = Run(
         config=config,
         workdir=Path(workdir),
         description=description,
         family=family,
-        optimizers=_optimizers(family, plain),
+        optimizers=_optimizers(family, plain, look),
         sources=sources,
-        plan=Plan(plain["steps"], config.batch, seeds, dispatch, config.checkpoint.every, config.eval.every),
+        plan=Plan(
+            plain["steps"],
+            config.batch,
+            seeds,
+            dispatch,
+            config.checkpoint.every,
+            config.eval.every,
+            config.average,
+        ),
+        look=look,
         devices=devices,
         transport=transport,
     )
@@ -115,7 +129,17 @@ def load_sources(plain: Mapping[str, Any]) -> list[Source]:
     seeds = [plain["seed"] + r for r in range(plain["repetitions"])]
     name, options = plain["data"]["name"], {k: v for k, v in plain["data"].items() if k != "name"}
     first = data.load(name, seed=seeds[0], **options)
-    return [first] + [data.load(name, seed=seed, **options) for seed in seeds[1:] if first.synthetic]
+    sources = [first] + [data.load(name, seed=seed, **options) for seed in seeds[1:] if first.synthetic]
+    held = plain["validation"]["examples"]
+    if not held:
+        return sources
+    batch, there = plain["batch"], len(first.train)
+    if not batch <= held <= there - batch:
+        raise ValueError(
+            f"validation takes at least a batch of {batch} examples and leaves as many, but {held} of "
+            f"{there} are to be held out; change --config.validation.examples"
+        )
+    return [source.hold_out(held) for source in sources]
 
 
 def title_of(plain: Mapping[str, Any], source: Source) -> str:
@@ -143,8 +167,14 @@ def _claim(run: Run) -> None:
     folder.write(run.workdir / "environment.json", folder.environment())
 
 
-def _optimizers(family: Family, plain: dict[str, Any]) -> dict[str, optax.GradientTransformation]:
-    """The optimizer of every move, its schedule over as many steps as the move is played."""
+def _optimizers(family: Family, plain: dict[str, Any], look: int) -> dict[str, optax.GradientTransformation]:
+    """The optimizer of every move, its schedule over as many steps as the move is played.
+
+    Args:
+      family: whose moves they are.
+      plain: the config.
+      look: rounds between two looks at held-out examples, 0 for none.
+    """
     made = {}
     for stage in (s for s in family.stages if not isinstance(s, Fit)):
         for update in stage.updates:
@@ -154,7 +184,8 @@ def _optimizers(family: Family, plain: dict[str, Any]) -> dict[str, optax.Gradie
                     f"optimizers are for {', '.join(plain['optimizers'])}; use that family's own --config"
                 )
             steps = plain["steps"][stage.name] * update.repeat
-            made[update.name] = optimizers.make(steps=steps, **plain["optimizers"][update.name])
+            options = plain["optimizers"][update.name]
+            made[update.name] = optimizers.make(steps=steps, look=look * update.repeat, **options)
     return made
 
 
@@ -167,6 +198,8 @@ def _check_numbers(config: ConfigDict) -> None:
             value = value[part]
         if value < smallest:
             raise ValueError(f"{key} is at least {smallest}, not {value}; change --config.{key}")
+    if not 0 <= config.average < 1:
+        raise ValueError(f"an average keeps a share in [0, 1), not {config.average}; change --config.average")
     if not 0 <= config.seed <= 2**32 - config.repetitions:
         raise ValueError(f"a seed lies in [0, 2^32), not {config.seed}; change --config.seed")
 

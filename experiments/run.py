@@ -16,11 +16,13 @@ from coulomb_jax.data.source import Source
 from coulomb_jax.model import Model
 from coulomb_jax.train import cost, hosts
 from coulomb_jax.train.checkpoint import Checkpoints
+from coulomb_jax.train.finite import Diverged
 from coulomb_jax.train.log import Log
-from coulomb_jax.train.loop import Diverged, Interrupted
 from coulomb_jax.train.loop import train as play_stages
 from coulomb_jax.train.memory import TooLarge
-from coulomb_jax.train.state import State
+from coulomb_jax.train.signals import Interrupted
+from coulomb_jax.train.state import State, weights
+from coulomb_jax.train.validation import Validation
 from experiments import command, evaluation
 from experiments.preparation import Run, prepare, title_of
 
@@ -112,6 +114,7 @@ def _play(run: Run, checkpoints: Checkpoints | None, log: Log) -> State:
         run.optimizers,
         np.stack([s.train for s in run.sources]) if own else run.sources[0].train,
         run.plan,
+        validation=_validation(run),
         pixel_range=run.sources[0].range,
         devices=run.devices,
         transport=run.transport,
@@ -122,9 +125,17 @@ def _play(run: Run, checkpoints: Checkpoints | None, log: Log) -> State:
     )
 
 
+def _validation(run: Run) -> Validation | None:
+    """How the run looks at the examples that its sources hold out, if they do."""
+    asked, held = run.config.validation, [s.validation for s in run.sources]
+    if not asked.examples:
+        return None
+    return Validation(np.stack(held) if len(held) > 1 else held[0], run.look, asked.patience)
+
+
 def _models(run: Run, state: State) -> list[Model]:
     """The models of a state, one a repetition."""
-    params, stats = jax.device_put((state.params, state.stats), run.devices[0])
+    params, stats = jax.device_put(weights(state), run.devices[0])
     models = []
     for r in range(run.config.repetitions):
         pick = (lambda a, r=r: a[r]) if run.config.repetitions > 1 else (lambda a: a)

@@ -36,6 +36,7 @@ class Source(NamedTuple):
       test_attributes: `[m a]` booleans, or None.
       train_landmarks: `[n k 2]` x and y in pixels of the pictures as they are here, or None.
       test_landmarks: `[m k 2]`, or None.
+      validation: examples of the kind of `train` that training looks at and does not learn from, or None.
     """
 
     name: str
@@ -54,6 +55,13 @@ class Source(NamedTuple):
     test_attributes: np.ndarray | None = None
     train_landmarks: np.ndarray | None = None
     test_landmarks: np.ndarray | None = None
+    validation: np.ndarray | None = None
+
+    def hold_out(self, examples: int) -> Source:
+        """The source without the last examples of its training set, which become its `validation`."""
+        ours = {name: a for name, a in self._asdict().items() if name.startswith("train") and a is not None}
+        kept = {name: a[:-examples] for name, a in ours.items()}
+        return self._replace(**kept, validation=self.train[-examples:])
 
 
 def fingerprint(*arrays: np.ndarray | None) -> str:

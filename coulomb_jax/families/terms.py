@@ -80,7 +80,14 @@ def deterministic(encoder: Net, decoder: Net, objective, draw) -> Family:
 
 
 def penalized(
-    arch, penalties, draw, *, recon_scale: float = 1.0, reduction: str = "sum", stochastic: bool = False
+    arch,
+    penalties,
+    draw,
+    *,
+    recon_scale: float = 1.0,
+    reduction: str = "sum",
+    stochastic: bool = False,
+    jitter: float = 0.0,
 ) -> Family:
     """An autoencoder whose codes are pulled towards a prior: reconstruction and weighted penalties.
 
@@ -95,6 +102,7 @@ def penalized(
       reduction: of the squared error over coordinates, "sum" or "mean".
       stochastic: the encoder gives a normal law's mean and log-variance, and `code` is `(z, mean,
         log_var)` in place of `(z,)`.
+      jitter: standard deviation of the noise on what the encoder sees in training.
 
     Raises:
       ValueError: a weight is negative.
@@ -110,7 +118,7 @@ def penalized(
         return noisy(nets, mean, log_var, key), mean, log_var
 
     def objective(nets, x, key):
-        z, *law = code(nets, x, key)
+        z, *law = code(nets, jittered(nets, jax.random.fold_in(key, 1), x, jitter), key)
         recon = squared_error(x, nets.decoder(z), reduction)
         values = {metric: penalty(nets, key, z, *law) for metric, (_, penalty) in penalties.items()}
         loss = recon_scale * recon
@@ -123,14 +131,16 @@ def penalized(
     return family._replace(encode=lambda nets, x, key: code(nets, x, key)[0])
 
 
-def matched(arch, kernel, weight: float, prior: str, *, recon_scale: float, reduction: str) -> Family:
+def matched(
+    arch, kernel, weight: float, prior: str, *, recon_scale: float, reduction: str, jitter: float = 0.0
+) -> Family:
     """A deterministic autoencoder whose codes an MMD pulls towards N(0, I), `prior` as in `mmd2_to_prior`."""
 
     def mmd2(nets, key, z):
         return mmd2_to_prior(nets, z, kernel, key, prior)
 
-    law, recon = normal_prior(arch.z_dim), {"recon_scale": recon_scale, "reduction": reduction}
-    family = penalized(arch, {"mmd2": (weight, mmd2)}, law, **recon)
+    options = {"recon_scale": recon_scale, "reduction": reduction, "jitter": jitter}
+    family = penalized(arch, {"mmd2": (weight, mmd2)}, normal_prior(arch.z_dim), **options)
     of_sum = recon_scale if reduction == "sum" else recon_scale / math.prod(arch.x_shape)
     return family._replace(mmd_loss=MmdLoss(kernel, weight, of_sum))
 
@@ -175,6 +185,14 @@ def told_apart(logit, real: Float[Array, "b d"], fake: Float[Array, "b d"]) -> F
 def taken_for_real(logit, fake: Float[Array, "b d"]) -> Float[Array, ""]:
     """What an encoder minimises against a logistic critic, without saturation [goodfellow2014]."""
     return jnp.mean(jax.nn.softplus(-logit(fake)))
+
+
+def jittered(nets, key: jax.Array, x: Float[Array, "b ..."], deviation: float) -> Float[Array, "b ..."]:
+    """Data with normal noise of a standard deviation, cut off at two of them; for 0 the data."""
+    if not deviation:
+        return x
+    rows = (nets.devices * x.shape[0], *x.shape[1:])
+    return x + deviation * nets.share(jax.random.truncated_normal(key, -2.0, 2.0, rows))
 
 
 def warm_up(nets, rounds: int) -> Float[Array, ""] | float:

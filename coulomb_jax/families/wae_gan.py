@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import jax
 import jax.numpy as jnp
 
 from coulomb_jax.families import terms
+from coulomb_jax.families.pretraining import pretrained
 from coulomb_jax.family import Family, Stage, Update
 
 
@@ -16,6 +18,8 @@ def wae_gan(
     known_prior: bool = False,
     recon_scale: float = 0.05,
     reduction: str = "sum",
+    jitter: float = 0.0,
+    pretrain: bool = False,
 ) -> Family:
     """0.05 * squared reconstruction error - weight * ln P(the critic takes a code for a draw of the prior).
 
@@ -30,6 +34,8 @@ def wae_gan(
         that of the codes.
       recon_scale: factor on the reconstruction term, 0.05 in the authors' code.
       reduction: of the squared error over coordinates, "sum" (the authors') or "mean".
+      jitter: standard deviation of the noise on what the encoder sees in training; 0.01 in their code.
+      pretrain: the encoder begins with the prior's mean and covariance, by a stage of its own.
 
     Raises:
       ValueError: a negative weight.
@@ -43,13 +49,16 @@ def wae_gan(
             return lambda z: nets.critic(z) - 0.5 * jnp.sum(z**2, axis=1)
         return nets.critic
 
+    def encoded(nets, x, key):
+        return nets.encoder(terms.jittered(nets, jax.random.fold_in(key, 1), x, jitter))
+
     def tell_apart(nets, x, key):
-        z = nets.encoder(x)
+        z = encoded(nets, x, key)
         apart = terms.told_apart(judged(nets), terms.noise(nets, key, z.shape), z)
         return weight * apart, {"cross_entropy": apart}
 
     def autoencode(nets, x, key):
-        z = nets.encoder(x)
+        z = encoded(nets, x, key)
         recon = terms.squared_error(x, nets.decoder(z), reduction)
         adversarial = terms.taken_for_real(judged(nets), z)
         loss = recon_scale * recon + weight * adversarial
@@ -59,10 +68,11 @@ def wae_gan(
         Update("critic", tell_apart, ("critic",)),
         Update("autoencoder", autoencode, ("encoder", "decoder")),
     )
-    return Family(
+    family = Family(
         nets={"encoder": arch.encoder(), "decoder": arch.decoder(), "critic": arch.critic(critic)},
         stages=(Stage("train", moves),),
         encode=lambda nets, x, key: nets.encoder(x),
         decode=lambda nets, z: nets.decoder(z),
         draw=terms.normal_prior(arch.z_dim),
     )
+    return pretrained(family) if pretrain else family

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from coulomb_jax import mmd
 from coulomb_jax.families import terms
+from coulomb_jax.families.pretraining import pretrained
 from coulomb_jax.family import Family
 
 
@@ -16,6 +17,8 @@ def wae_mmd(
     prior: str = "sampled",
     recon_scale: float = 0.05,
     reduction: str = "sum",
+    jitter: float = 0.0,
+    pretrain: bool = False,
 ) -> Family:
     """0.05 * squared reconstruction error + weight * MMD^2 under seven summed IMQ kernels.
 
@@ -27,6 +30,10 @@ def wae_mmd(
       prior: "sampled" as in the paper, or "exact", integrated over N(0, I).
       recon_scale: factor on the reconstruction term, 0.05 in the authors' code.
       reduction: of the squared error over coordinates, "sum" (the authors') or "mean".
+      jitter: standard deviation of the noise on what the encoder sees in training; 0.01 in their code.
+      pretrain: the encoder begins with the prior's mean and covariance, by a stage of its own.
     """
     kernel = mmd.wae_multiscale(arch.z_dim, sigma2=sigma2, scales=tuple(scales))
-    return terms.matched(arch, kernel, weight, prior, recon_scale=recon_scale, reduction=reduction)
+    options = {"recon_scale": recon_scale, "reduction": reduction, "jitter": jitter}
+    family = terms.matched(arch, kernel, weight, prior, **options)
+    return pretrained(family) if pretrain else family

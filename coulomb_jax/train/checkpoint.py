@@ -50,24 +50,24 @@ class Checkpoints:
         if self._several:  # orbax takes an array of one process's devices for a mistake
             state = jax.tree.map(np.asarray, state)
         model = {"params": state.params, "stats": state.stats}
-        rest = {"step": state.step, "opt": state.opt}
         self._manager.save(
             step,
-            args=ocp.args.Composite(model=ocp.args.StandardSave(model), training=ocp.args.StandardSave(rest)),
+            args=ocp.args.Composite(
+                model=ocp.args.StandardSave(model), training=ocp.args.StandardSave(_rest(state))
+            ),
         )
 
     def restore(self, step: int, like: State) -> State:
         """The state of a step, in the structure, types and devices of `like`."""
         model = {"params": like.params, "stats": like.stats}
-        rest = {"step": like.step, "opt": like.opt}
         restored = self._manager.restore(
             step,
             args=ocp.args.Composite(
                 model=ocp.args.StandardRestore(_abstract(model)),
-                training=ocp.args.StandardRestore(_abstract(rest)),
+                training=ocp.args.StandardRestore(_abstract(_rest(like))),
             ),
         )
-        return State(**restored["model"], **restored["training"])
+        return like._replace(**restored["model"], **restored["training"])
 
     def restore_model(self, step: int, like: tuple[Any, Any]) -> tuple[Any, Any]:
         """Parameters and batch statistics of a step, without what training alone needs."""
@@ -86,6 +86,12 @@ class Checkpoints:
         """Waits until everything is written."""
         self._manager.wait_until_finished()
         self._manager.close()
+
+
+def _rest(state: State) -> dict[str, Any]:
+    """What training alone needs; orbax stores no empty dictionary."""
+    kept = {"average": state.average, "best": state.best}
+    return {"step": state.step, "opt": state.opt} | {name: value for name, value in kept.items() if value}
 
 
 def _abstract(tree):

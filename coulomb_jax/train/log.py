@@ -94,6 +94,11 @@ class Log:
         for name, value in plain.items():
             self._events.add_scalar(name, float(np.mean(value)), step)
 
+    def skip(self, step: int) -> None:
+        """The steps up to this one are not played: their stage has ended early."""
+        self._bar.update(step - self._step)
+        self._step = step
+
     def __enter__(self) -> Log:
         return self
 

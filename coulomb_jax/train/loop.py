@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -20,19 +17,14 @@ from coulomb_jax.family import Family, Fit
 from coulomb_jax.model import Model
 from coulomb_jax.train import feed, hosts
 from coulomb_jax.train.checkpoint import Checkpoints
+from coulomb_jax.train.finite import check_finite, check_parameters
 from coulomb_jax.train.launch import first_call, launch
 from coulomb_jax.train.log import Log
 from coulomb_jax.train.profile import Profile
-from coulomb_jax.train.state import State, init
+from coulomb_jax.train.signals import Interrupted, stop_signals
+from coulomb_jax.train.state import State, copied, init, weights
 from coulomb_jax.train.step import play
-
-
-class Diverged(ArithmeticError):
-    """A term of a loss is no longer finite; the message names the term and the step."""
-
-
-class Interrupted(Exception):
-    """Training was asked to stop (SIGINT or SIGTERM) and has saved what it had."""
+from coulomb_jax.train.validation import Validation, looks, unseen
 
 
 class Plan(NamedTuple):
@@ -45,6 +37,8 @@ class Plan(NamedTuple):
       dispatch: steps a call of the device; 1 where XLA handles a loop of convolutions badly (CPU).
       save_every: steps between checkpoints.
       check_every: steps between calls of `check`; 0 for none.
+      average: what a round keeps of the running averages of the weights, which every stage ends on, in
+        [0, 1); 0 for none, and the last weights.
     """
 
     steps: Mapping[str, int]
@@ -53,6 +47,7 @@ class Plan(NamedTuple):
     dispatch: int
     save_every: int
     check_every: int = 0
+    average: float = 0.0
 
 
 def steps_a_call(convolutional: bool, platform: str) -> int:
@@ -71,6 +66,7 @@ def train(
     data: np.ndarray,
     plan: Plan,
     *,
+    validation: Validation | None = None,
     pixel_range: tuple[float, float] | None = None,
     devices: Sequence[jax.Device] | None = None,
     transport: str = "whole",
@@ -86,6 +82,8 @@ def train(
       optimizers: by the name of the update.
       data: `[n ...]`, or `[repetitions n ...]` where each repetition has its own.
       plan: steps, batch, seeds.
+      validation: held-out examples; every stage then ends on the weights that did best on them. None for no
+        looks, and the last weights.
       pixel_range: what uint8 data are scaled to.
       devices: to share every batch among, those of all processes in the same order; None for all.
       transport: how examples reach the devices, one of `feed.TRANSPORTS`; the result is the same.
@@ -117,8 +115,14 @@ def train(
     first, keys = pairs[:, 0], pairs[:, 1]
     if not repeated:
         first, keys = first[0], keys[0]
+
+    def begun(state):
+        """The state at the start of a stage, which averages and validation know nothing of yet."""
+        average = copied(state) if plan.average else {}
+        return state._replace(average=average, best=unseen(state) if validation else {})
+
     fresh = partial(init, family, optimizers, examples=data.shape[own_data])
-    state = jax.jit(jax.vmap(fresh) if repeated else fresh)(first)
+    state = begun(jax.jit(jax.vmap(fresh) if repeated else fresh)(first))
     if checkpoints is not None and checkpoints.latest() is not None:
         state = checkpoints.restore(checkpoints.latest(), state)
     state, keys = feed.replicate((hosts.from_first(state), keys), local)
@@ -144,6 +148,36 @@ def train(
         if checkpoints is not None:
             checkpoints.save(step, state)
 
+    def looking(stage):
+        """A look at a state of the stage; without validation, nothing."""
+        if validation is None:
+            return lambda state: state
+        one = looks(
+            family,
+            stage,
+            validation.data,
+            batch=plan.batch,
+            rounds=plan.steps[stage.name],
+            pixel_range=pixel_range,
+            seeds=plan.seeds,
+            own_data=own_data,
+        )
+
+        def look(state):
+            best, loss = one(state)
+            log.note(step, {"validation/loss": loss})
+            return state._replace(best=feed.replicate(best, local))
+
+        return look
+
+    def stalled(state):
+        return np.all(np.asarray(state.best["stalls"]) >= validation.patience)
+
+    def chosen(state):
+        """The state on the weights that its stage was for."""
+        params, stats = (state.best["params"], state.best["stats"]) if validation else weights(state)
+        return state._replace(params=state.params | params, stats=state.stats | stats)
+
     def passed(every):
         """Whether the last call reached a multiple of so many steps."""
         return every and step // every > (step - steps) // every
@@ -161,15 +195,21 @@ def train(
             end = start + plan.steps[stage.name]
             if step < end:
                 run = launch(
-                    play(family, stage, optimizers, start=start),
+                    play(family, stage, optimizers, start=start, average=plan.average),
                     examples,
                     devices=devices,
                     pixel_range=pixel_range,
                     repeated=repeated,
                     own_data=own_data,
                 )
+                look = looking(stage)
+                if step == start:
+                    state = look(begun(state))
             first = step
-            chunks = list(_chunks(step - start, end - start, plan.dispatch))
+            # One round a call where every round may be the last; and no call goes past a look.
+            dispatch = 1 if stage.until else plan.dispatch
+            every = validation.every if validation else plan.steps[stage.name]
+            chunks = list(_chunks(step - start, end - start, dispatch, every))
             moves = max(update.repeat for update in stage.updates)
             for (_, steps), entries in zip(chunks, examples.entries(moves, chunks), strict=True):
                 arguments = (state, examples.held, entries, keys)
@@ -182,6 +222,18 @@ def train(
                 settle()
                 pending.append((step, metrics))
                 step += steps
+                over = stage.until is not None and ended(stage.until, metrics)
+                if validation and ((step - start) % every == 0 or step == end):
+                    settle()
+                    state = look(state)
+                    over |= bool(validation.patience) and stalled(state)
+                if over and step < end:
+                    settle()
+                    log.skip(end)
+                    state = state._replace(step=feed.replicate(jnp.full_like(state.step, end), local))
+                    step, steps = end, steps + end - step
+                if step == end:
+                    state = chosen(state)
                 if check is not None and passed(plan.check_every):
                     settle()
                     log.note(step, check(state, step))
@@ -191,6 +243,8 @@ def train(
                 if votes.pop(0):
                     save()
                     raise Interrupted(f"stopped after step {step}")
+                if step == end:
+                    break
             start = end
         save()
         if hosts.in_any(stopped()):
@@ -198,44 +252,18 @@ def train(
     return state
 
 
-def _chunks(step: int, end: int, dispatch: int):
+def ended(until: tuple[str, float], metrics: Mapping[str, np.ndarray]) -> bool:
+    """Whether the last round of a call ended its stage, in every repetition."""
+    name, least = until
+    return bool(np.all(np.asarray(metrics[name])[..., -1] < least))
+
+
+def _chunks(step: int, end: int, dispatch: int, every: int):
     """The calls that play the steps of a stage from `step` to `end`: where each begins, and its length."""
     while step < end:
-        steps = min(dispatch - step % dispatch, end - step)
+        steps = min(dispatch - step % dispatch, every - step % every, end - step)
         yield step, steps
         step += steps
-
-
-def check_finite(metrics: Mapping[str, np.ndarray], start: int, seeds: Sequence[int]) -> None:
-    """Raises `Diverged` with the first step, term and seed of a value that is not finite."""
-    worst = None
-    for name, values in metrics.items():
-        table = values.reshape(len(seeds), -1)
-        for repetition, at in np.argwhere(~np.isfinite(table)):
-            found = (
-                int(at),
-                name.endswith("/loss"),
-                name,
-                seeds[repetition],
-                table[repetition, at],
-            )
-            worst = min(worst or found, found)
-    if worst is not None:
-        at, _, name, seed, value = worst
-        raise Diverged(
-            f"{name} is {value} at step {start + at + 1} (seed {seed}), where every term must be "
-            "finite; lower the learning rate or the weight of that term, the last checkpoint is kept"
-        )
-
-
-def check_parameters(state: State, step: int) -> None:
-    """Raises `Diverged` where a state is not worth a checkpoint: its loss was finite, its step was not."""
-    for name, tree in state.params.items():
-        if not all(np.isfinite(np.asarray(leaf)).all() for leaf in jax.tree.leaves(tree)):
-            raise Diverged(
-                f"the parameters of {name} are not finite after step {step}, though the losses before were; "
-                "lower the learning rate, the last checkpoint is kept"
-            )
 
 
 def fit(family, stage, state, data, keys, pixel_range, repeated, own_data) -> State:
@@ -251,24 +279,3 @@ def fit(family, stage, state, data, keys, pixel_range, repeated, own_data) -> St
         fitted.append(jax.jit(stage.fit)(jnp.asarray(z), key))
     arrays = jax.tree.map(lambda *a: jnp.stack(a), *fitted) if repeated else fitted[0]
     return state._replace(step=state.step + 1, params=state.params | {stage.name: arrays})
-
-
-@contextmanager
-def stop_signals():
-    """Turns SIGINT and SIGTERM into a question asked between calls; a second SIGINT interrupts."""
-    seen = []
-    if threading.current_thread() is not threading.main_thread():
-        yield lambda: False
-        return
-
-    def remember(number, frame):
-        if seen and number == signal.SIGINT:
-            raise KeyboardInterrupt
-        seen.append(number)
-
-    before = {s: signal.signal(s, remember) for s in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield lambda: bool(seen)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -21,12 +21,29 @@ class State(NamedTuple):
       params: parameters by net and by fit.
       stats: batch statistics by net.
       opt: optimizer states by update.
+      average: running averages of `params` and `stats` over the rounds of the stage, or empty.
+      best: what validation remembers of the stage (`validation.unseen`), or empty.
     """
 
     step: jax.Array
     params: dict[str, Any]
     stats: dict[str, Any]
     opt: dict[str, Any]
+    average: dict[str, Any]
+    best: dict[str, Any]
+
+
+def copied(state: State) -> dict[str, Any]:
+    """Copies of the nets' `params` and `stats`, without those of a `Fit`."""
+    nets = {"params": {name: state.params[name] for name in state.stats}, "stats": state.stats}
+    return jax.tree.map(jnp.copy, nets)
+
+
+def weights(state: State) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The parameters and statistics to use a state with: their averages where it has them."""
+    if not state.average:
+        return state.params, state.stats
+    return state.params | state.average["params"], state.stats | state.average["stats"]
 
 
 def updates(family: Family) -> list:
@@ -61,4 +78,4 @@ def init(
     opt = {
         u.name: optimizers[u.name].init({name: params[name] for name in u.learns}) for u in updates(family)
     }
-    return State(jnp.zeros((), jnp.int32), params, stats, opt)
+    return State(jnp.zeros((), jnp.int32), params, stats, opt, {}, {})

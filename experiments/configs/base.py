@@ -32,6 +32,7 @@ def get(
     settings: Mapping[str, Mapping[str, Any]] | None = None,
     *,
     further: Sequence[str] = (),
+    stages: Sequence[str] = (),
 ) -> ConfigDict:
     """The config of a family on a data set, with every key that can be overridden.
 
@@ -40,6 +41,7 @@ def get(
       family: a name of `coulomb_jax.families`.
       settings: the family's own table, of the form of `SETTINGS`.
       further: moves that an option of the family adds to those of its defaults; they have optimizers too.
+      stages: those that an option adds.
 
     Raises:
       ValueError: no such data set, preset or family, with the nearest valid names.
@@ -50,7 +52,7 @@ def get(
         raise ValueError(nearest(f"preset of {dataset}", preset, presets(dataset, settings)))
     layers = ["", dataset] + ([f":{preset}", f"{dataset}:{preset}"] if preset else [])
     chosen = {k: v for layer in layers for table in tables for k, v in table.get(layer, {}).items()}
-    config = with_sampler(_every_key(dataset, family, further), chosen.pop("sampler.name", "prior"))
+    config = with_sampler(_every_key(dataset, family, further, stages), chosen.pop("sampler.name", "prior"))
     for update in config.optimizers:
         for key, value in chosen.items():
             if key.startswith("optimizer."):
@@ -92,12 +94,12 @@ def presets(dataset: str, settings: Mapping[str, Mapping] | None = None) -> list
     return sorted({preset for name, _, preset in split if preset and name in ("", dataset)})
 
 
-def _every_key(dataset: str, family: str, further: Sequence[str]) -> ConfigDict:
+def _every_key(dataset: str, family: str, further: Sequence[str], stages: Sequence[str]) -> ConfigDict:
     """All keys at the defaults of the functions that read them."""
     arch = _options(Architecture, skip=("x_shape", "x_range", "dtype", "remat"))
     made = families.make(family, SIZES)
     moves = [*(u.name for u in state.updates(made)), *further]
-    stages = [s.name for s in made.stages if not isinstance(s, Fit)]
+    stages = [*stages, *(s.name for s in made.stages if not isinstance(s, Fit))]
     return ConfigDict(
         {
             "seed": 0,
@@ -115,6 +117,8 @@ def _every_key(dataset: str, family: str, further: Sequence[str]) -> ConfigDict:
             "family": {"name": family} | _options(families.function(family), skip=("arch",)),
             "sampler": {"name": "prior"},
             "optimizers": {move: _optimizer() for move in moves},
+            "average": 0.0,
+            "validation": {"examples": 0, "every": 0, "patience": 0},
             "checkpoint": {"every": 10_000, "keep": 2},
             "eval": EVAL,
         }
@@ -123,7 +127,7 @@ def _every_key(dataset: str, family: str, further: Sequence[str]) -> ConfigDict:
 
 def _optimizer() -> dict[str, Any]:
     """The keys of one move's optimizer."""
-    skip = ("name", "learning_rate", "steps")
+    skip = ("name", "learning_rate", "steps", "look")
     return {"name": "adam", "learning_rate": 1e-3} | _options(optimizers.make, skip=skip)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from ml_collections import ConfigDict
 
 from experiments.configs import base
+from experiments.settings import HALVED
 
 GRAY = {"family.beta": 0.039}
 SETTINGS = {
@@ -32,21 +33,19 @@ SETTINGS = {
         "optimizer.final": 0.0,
         "optimizer.b1": 0.9,
     },
-    "celeba:paper": {"data.split": "official"},
+    "celeba:paper": HALVED | {"data.split": "official", "steps": 106_890},
     "cifar10": {"family.beta": 3 * 9e-4, "optimizer.learning_rate": 1e-4},
+    "cifar10:paper": HALVED,
     "svhn": {"family.beta": 3 * 9e-4, "optimizer.learning_rate": 1e-4},
 }
 for _set in ("mnist", "fashion_mnist"):
     # As for the RAE: 100 epochs of the first 50,000 images, at a rate of 1e-4.
-    SETTINGS[f"{_set}:paper"] = {
-        "data.limit": 50_000,
+    SETTINGS[f"{_set}:paper"] = HALVED | {
         "steps": 50_000,
         "arch.name": "rae",
         "arch.z_dim": 16,
         "optimizer.learning_rate": 1e-4,
-        "optimizer.schedule": "cosine",
         "optimizer.at": (),
-        "optimizer.factors": (),
         "optimizer.b1": 0.9,
     }
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from ml_collections import ConfigDict
 
 from experiments.configs import base
+from experiments.settings import HALVED
 
 # Pixels in [0, 1] differ by about 0.2 from their reconstruction: a larger variance leaves the codes unused.
 IMAGES = {"family.variance": 0.05}
@@ -66,6 +67,7 @@ SETTINGS = {
         "optimizer.schedule": "constant",
     },
     "cifar10": RAE_NETS,
+    "cifar10:paper": HALVED,
     "svhn": RAE_NETS,
 }
 # What the families that differ in the prior or the posterior take over: all but the choice of likelihood.

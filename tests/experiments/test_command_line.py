@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 
 import coulomb_jax
-from experiments import files
 
 ROOT = Path(__file__).parents[2]
 CPU = {"JAX_PLATFORMS": "cpu", "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
@@ -54,18 +53,6 @@ def test_the_main_job_from_any_folder_and_the_same_command_again(tmp_path):
 
     model = coulomb_jax.load(folder)
     assert model.sample(0, 5).shape == (5, 2)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", files.names())
-def test_every_config_runs_on_the_digits(name, tmp_path):
-    run = command("experiments.digits", f"--config={name}:tiny", "--workdir=out", cwd=tmp_path)
-    assert run.returncode == 0, run.stderr
-    results = json.loads((tmp_path / "out" / "results.json").read_text())
-    assert results["metrics"]["reconstruction_error"] > 0
-    assert results["metrics"]["latent_mmd2_error"] > 0
-    for figure in ("samples", "reconstructions", "codes", "curves"):
-        assert (tmp_path / "out" / "figures" / f"{figure}.png").is_file()
 
 
 @pytest.mark.slow
@@ -231,6 +218,13 @@ REFUSED = [
     (["--config=couae.py", "--config.eval.samples=1"], "eval.samples is at least 2"),
     (["--config=couae.py", "--config.data.test_points=1"], "at least 4 test examples"),
     (["--config=couae.py", "--config.seed=-1"], "seed lies in"),
+    (["--config=couae.py", "--config.average=1"], "a share in [0, 1), not 1"),
+    (["--config=couae.py", "--config.validation.examples=9"], "at least a batch of 100"),
+    (["--config=couae.py", "--config.validation.examples=401"], "leaves as many, but 401 of 500"),
+    (
+        ["--config=couae.py", "--config.optimizers.autoencoder.schedule=plateau"],
+        "set --config.validation.examples",
+    ),
     (["--config=full/thesis.py"], "is not Python"),
     (["--config=couae.py", "--config.devices=1", "--workdir=full/thesis.tex/run"], "leads through a file"),
     (["--config=couae.py", "--config.devices=99"], "devices is 0 (all)"),

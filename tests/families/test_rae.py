@@ -192,18 +192,22 @@ def test_configs_have_the_published_weights(dataset, weights):
 
 
 @pytest.mark.parametrize(
-    ("setting", "rate", "z_dim", "images", "epochs"),
+    ("setting", "rate", "z_dim", "images", "epochs", "schedule"),
     [
-        ("mnist:paper", 5e-4, 16, 50_000, 100),
-        ("cifar10:paper", 5e-4, 128, 40_000, 100),
-        ("celeba", 1e-3, 64, 162_770, 70),
+        ("mnist:paper", 5e-4, 16, 50_000, 100, "plateau"),
+        ("cifar10:paper", 5e-4, 128, 40_000, 100, "plateau"),
+        ("celeba", 1e-3, 64, 162_770, 70, "cosine"),
+        ("celeba:paper", 1e-3, 64, 152_770, 70, "plateau"),
     ],
 )
-def test_configs_have_the_published_nets_and_lengths(setting, rate, z_dim, images, epochs):
+def test_configs_have_the_published_nets_and_lengths(setting, rate, z_dim, images, epochs, schedule):
     dataset, _, preset = setting.partition(":")
     config = files.read(f"rae.py:{preset}" if preset else "rae.py", dataset)[1]
     adam = config.optimizers.autoencoder
-    assert (adam.learning_rate, adam.b1, adam.schedule) == (rate, 0.9, "cosine")
+    assert (adam.learning_rate, adam.b1, adam.schedule) == (rate, 0.9, schedule)
+    if schedule == "plateau":  # halved where the loss of the last 10,000 images stalls for five epochs
+        assert (adam.factors, adam.patience, config.validation.examples) == ((0.5,), 5, 10_000)
+        assert config.data.limit is None
     assert (config.arch.name, config.arch.z_dim, config.batch) == ("rae", z_dim, 100)
     assert config.steps.train == epochs * (images // 100)
     assert config.sampler.name == "gmm"

@@ -13,8 +13,10 @@ import pytest
 from coulomb_jax.data import grid
 from coulomb_jax.density import gaussian
 from coulomb_jax.train.checkpoint import Checkpoints
+from coulomb_jax.train.finite import Diverged
 from coulomb_jax.train.log import Log
-from coulomb_jax.train.loop import Diverged, Interrupted, Plan, train
+from coulomb_jax.train.loop import Plan, train
+from coulomb_jax.train.signals import Interrupted
 from tests.families import table
 
 POINTS = grid.load(seed=0).train

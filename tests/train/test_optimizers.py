@@ -35,6 +35,36 @@ def test_adam_takes_the_step_of_its_paper():
     np.testing.assert_allclose(parameter, expected, rtol=1e-5)
 
 
+def test_a_plateau_lowers_the_rate_as_keras_does():
+    # A look every 3 moves; 2 looks in a row without a lower loss halve the rate, to 0.1 at the least.
+    losses = [5.0, 4.0, 4.0, 4.5, 3.9, 3.95, 3.95, 4.0, 3.9, 3.9, 3.9, 3.9]
+    optimizer = optimizers.make(
+        "sgd", 0.4, 100, schedule="plateau", factors=(0.5,), patience=2, look=3, final=0.25
+    )
+    parameter = jnp.zeros(())
+    state, found = optimizer.init(parameter), []
+    for loss in losses:
+        for _ in range(3):
+            update, state = optimizer.update(jnp.ones(()), state, parameter, value=jnp.float32(loss))
+            found.append(-float(update))
+    rate, best, waited, expected = 0.4, np.inf, 0, []
+    for loss in losses:
+        waited, best = (0, loss) if loss < best * (1 - 1e-4) else (waited + 1, best)
+        if waited == 2:
+            rate, waited = max(0.5 * rate, 0.1), 0
+        expected += [rate] * 3
+    assert len(set(expected)) == 3
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_gradients_are_clipped_to_a_norm_of_all_nets_together():
+    optimizer = optimizers.make("sgd", 1.0, 10, clip=2.0)
+    gradients = {"a": jnp.asarray([3.0, 0.0]), "b": jnp.asarray([4.0])}
+    update, _ = optimizer.update(gradients, optimizer.init(gradients), gradients)
+    np.testing.assert_allclose(update["a"], [-1.2, 0.0], rtol=1e-6)
+    np.testing.assert_allclose(update["b"], [-1.6], rtol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
@@ -43,6 +73,10 @@ def test_adam_takes_the_step_of_its_paper():
         ({"learning_rate": 0.0}, "positive, not 0.0"),
         ({"schedule": "exponential"}, "final > 0"),
         ({"schedule": "piecewise", "at": (0.5,)}, "0 factors for 1 places"),
+        ({"schedule": "plateau", "factors": (0.5,)}, "set --config.validation.examples"),
+        ({"schedule": "plateau", "factors": (), "look": 5}, "one factor between 0 and 1"),
+        ({"schedule": "plateau", "factors": (0.5,), "look": 5, "patience": 0}, "patience of at least 1"),
+        ({"clip": -1.0}, "not to -1.0"),
     ],
 )
 def test_bad_options_are_refused(options, sentence):

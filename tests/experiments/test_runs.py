@@ -1,0 +1,64 @@
+"""Runs of every config, and what a config can ask of the loop."""
+
+import json
+
+import numpy as np
+import pytest
+
+from coulomb_jax.data import digits
+from experiments import command, files, preparation, run
+
+
+def trained(folder, *flags):
+    """The results and the lines of metrics of a run on the digits."""
+    results = run.train(command.parse("digits", [*flags, "--config.devices=1"]).config, folder)
+    return results, [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", files.names())
+def test_every_config_runs_on_the_digits(name, tmp_path):
+    results, _ = trained(tmp_path, f"--config={name}:tiny")
+    assert results["metrics"]["reconstruction_error"] > 0
+    assert results["metrics"]["latent_mmd2_error"] > 0
+    for figure in ("samples", "reconstructions", "codes", "curves"):
+        assert (tmp_path / "figures" / f"{figure}.png").is_file()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["wae_mmd", "wae_gan"])
+def test_a_stage_that_an_option_adds_has_its_own_steps(name, tmp_path):
+    flags = (f"--config={name}.py:tiny", "--config.family.pretrain=True", "--config.steps.pretrain=7")
+    results, lines = trained(tmp_path, *flags, "--config.repetitions=2")
+    assert results["step"] == 7 + 60
+    assert sum("pretrain/loss" in line for line in lines) == 7
+
+
+@pytest.mark.slow
+def test_what_is_held_out_is_looked_at_every_epoch_and_halves_the_rate(tmp_path):
+    flags = ["--config=vae.py:tiny", "--config.validation.examples=200", "--config.average=0.5"]
+    plateau = {"schedule": "plateau", "factors": "(0.5,)", "patience": 2, "name": "sgd"}
+    flags += [f"--config.optimizers.elbo.{key}={value}" for key, value in plateau.items()]
+    _, lines = trained(tmp_path, *flags)
+    looks = [line["step"] for line in lines if "validation/loss" in line]
+    # 1,301 digits are left, in batches of 100.
+    assert looks == [0, 13, 26, 39, 52, 60]
+    config = command.parse("digits", [*flags, "--config.devices=1"]).config
+    sgd = preparation.prepare(config, tmp_path).optimizers["elbo"]
+    slope, steps = np.float32(1.0), []
+    state = sgd.init(slope)
+    for _ in range(3 * 13):
+        step, state = sgd.update(slope, state, slope, value=np.float32(7.0))
+        steps.append(float(step))
+    assert steps.index(steps[-1]) == 2 * 13
+    assert steps[-1] == pytest.approx(0.5 * steps[0])
+
+
+def test_the_last_training_examples_are_held_out_and_no_others_change():
+    plain = command.parse("digits", ["--config=vae.py", "--config.validation.examples=200"]).config.to_dict()
+    whole, (source,) = digits.load(), preparation.load_sources(plain)
+    np.testing.assert_array_equal(source.validation, whole.train[-200:])
+    np.testing.assert_array_equal(source.train, whole.train[:-200])
+    np.testing.assert_array_equal(source.train_labels, whole.train_labels[:-200])
+    np.testing.assert_array_equal(source.test, whole.test)
+    np.testing.assert_array_equal(source.test_labels, whole.test_labels)
