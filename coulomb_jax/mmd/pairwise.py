@@ -16,8 +16,6 @@ from coulomb_jax.mmd.points import wide
 # Up to here the difference form is as fast as a matrix product, and it is exact. Measured on a
 # CPU core, value and gradient, n = 100 and n = 1,000: equal at d = 4, half as fast at d = 8.
 DIFFERENCE_DIMS = 4
-# Sets of so many points are compared by differences at any d.
-SMALL_SET = 128
 # Smaller blocks are faster folded than split once more (100 points, 2-d: 20 µs against 27 µs).
 SMALLEST_BLOCK = 64
 
@@ -25,10 +23,10 @@ SMALLEST_BLOCK = 64
 def squared_distances(x: Float[Array, "... n d"], y: Float[Array, "... m d"]) -> Float[Array, "... n m"]:
     """Squared Euclidean distances between the points of two sets: r²_ij = ‖x_i − y_j‖².
 
-    Up to four coordinates, and in small sets, they are sums of squared differences: every r² is
-    right to a few units in the last place, wherever the points lie. Else they are
-    |x|² + |y|² − 2xy in one matrix product, at full float32 precision on every device and with
-    the common mean c subtracted first. Its error,
+    Up to four coordinates they are sums of squared differences: every r² is right to a few units
+    in the last place, wherever the points lie. Else they are |x|² + |y|² − 2xy in one matrix
+    product, at full float32 precision on every device and with the common mean c subtracted
+    first. Its error,
 
         |error of r²_ij| ≤ (d + 6) · 2^-24 · (|x_i − c| + |y_j − c|)²,
 
@@ -67,8 +65,6 @@ def some_are_near(norms: Float[Array, "... n m"], twice: Float[Array, "... n m"]
 
 @jax.custom_jvp
 def _many_dims(x, y):
-    if x.shape[-2] * y.shape[-2] <= SMALL_SET * SMALL_SET:
-        return by_differences(x, y)
     _, _, norms, twice = products(x, y)
     return jax.lax.cond(
         some_are_near(norms, twice),

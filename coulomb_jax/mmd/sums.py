@@ -25,7 +25,6 @@ from jaxtyping import Array, Float
 
 from coulomb_jax.mmd.pairwise import (
     DIFFERENCE_DIMS,
-    SMALL_SET,
     by_differences,
     distinct_pairs,
     products,
@@ -78,7 +77,7 @@ def sum_distinct(x: Float[Array, "n d"], kernel: Kernel, block_size: int | None 
     many_dims = x.shape[1] > DIFFERENCE_DIMS  # else a dense sum is as fast, and its slopes are exact
     if block_size is None and jax.default_backend() == "cpu" and (many_dims or n > limit):
         # Half of a block's pairs with itself is lost, and a pair of a small tile costs more: least near 8·√n.
-        limit = min(limit, max(SMALL_SET, math.isqrt(64 * n)))
+        limit = min(limit, max(128, math.isqrt(64 * n)))
     if n <= limit:
         return _dense_distinct(kernel, x)
     (even, block), *rest = _even_parts(x, limit)
