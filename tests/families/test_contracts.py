@@ -20,18 +20,21 @@ COMPILED = {}
 
 
 def compiled(row):
-    """A compiled round of every stage, called with `[1, devices, b, ...]` batches."""
+    """A compiled round of every stage, called with `[moves, devices, b, ...]` batches, and its moves."""
     if id(row) not in COMPILED:
         COMPILED[id(row)] = (
             row,
             [
-                jax.jit(
-                    jax.vmap(
-                        play(row.family, stage, row.optimizers),
-                        axis_name=AXIS,
-                        in_axes=(None, 1, None),
-                        out_axes=None,
-                    )
+                (
+                    jax.jit(
+                        jax.vmap(
+                            play(row.family, stage, row.optimizers),
+                            axis_name=AXIS,
+                            in_axes=(None, 1, None),
+                            out_axes=None,
+                        )
+                    ),
+                    max(update.repeat for update in stage.updates),
                 )
                 for stage in row.family.stages
                 if not isinstance(stage, Fit)
@@ -45,10 +48,10 @@ def played(row, rounds=3, devices=1, seed=0):
     key = jax.random.key(seed)
     start, seen = init(row.family, row.optimizers, key), []
     state = start
-    for step in compiled(row):
+    for step, moves in compiled(row):
         for r in range(rounds):
-            x = table.batch(row, 16, seed=r)
-            state, metrics = step(state, x.reshape(1, devices, 16 // devices, *x.shape[1:]), key)
+            x = table.batch(row, moves * 16, seed=r)
+            state, metrics = step(state, x.reshape(moves, devices, 16 // devices, *x.shape[1:]), key)
             seen.append(metrics)
     return start, state, seen
 
