@@ -176,7 +176,8 @@ def train(
     def chosen(state):
         """The state on the weights that its stage was for."""
         params, stats = (state.best["params"], state.best["stats"]) if validation else weights(state)
-        return state._replace(params=state.params | params, stats=state.stats | stats)
+        state = state._replace(params=state.params | params, stats=state.stats | stats)
+        return state._replace(average=copied(state) if plan.average else {})
 
     def passed(every):
         """Whether the last call reached a multiple of so many steps."""

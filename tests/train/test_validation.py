@@ -15,6 +15,7 @@ from coulomb_jax.train.checkpoint import Checkpoints
 from coulomb_jax.train.finite import Diverged
 from coulomb_jax.train.log import Log
 from coulomb_jax.train.loop import Plan, train
+from coulomb_jax.train.state import weights
 from coulomb_jax.train.validation import Validation
 from tests.families import table
 
@@ -99,6 +100,14 @@ def test_patience_ends_a_stage_after_looks_that_bring_nothing(tmp_path):
     assert lines[-1]["step"] == 6
     assert still.step == 31  # the rest is skipped, and the law is fitted
     assert np.any(still.params["gaussian"]["factor"])
+
+
+def test_the_best_averages_are_what_is_left_and_not_the_last():
+    found = run(32, average=0.3, held={"every": 4})
+    assert found.best["stalls"] > 0
+    assert loss(found) == pytest.approx(float(found.best["loss"]), rel=1e-5)
+    params, stats = weights(found)
+    chex.assert_trees_all_equal((params, stats), (found.params, found.stats))
 
 
 @pytest.mark.parametrize("seeds", [(0,), (3, 4)])
