@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -129,16 +130,27 @@ def markdown(header: Sequence[str], cells: Sequence[Sequence[str]]) -> str:
 
 def protocols(lines: Sequence[Row]) -> str:
     """What stands under a table: how the numbers were measured, equal protocols told once."""
-    told: dict[str, list[str]] = {}
+    runs_of: dict[tuple[str, str], list[str]] = {}
     for line in lines:
-        for measure, protocol in line.protocols.items():
-            words = ", ".join(f"{key} {value}" for key, value in protocol.items())
-            told.setdefault(f"{measure}: {words}", []).append(line.run)
+        for name, protocol in line.protocols.items():
+            words = ", ".join(f"{key} {_short(value)}" for key, value in protocol.items())
+            where = runs_of.setdefault((words, name.partition("/")[0]), [])
+            where += [line.run] * (line.run not in where)
+    told: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for (words, measure), where in runs_of.items():
+        told.setdefault((words, tuple(where)), []).append(measure)
     runs = {line.run for line in lines}
     return "\n".join(
-        f"{words}" + (f" ({', '.join(dict.fromkeys(where))})" if set(where) != runs else "")
-        for words, where in told.items()
+        f"- {', '.join(measures)}: {words}" + (f" ({', '.join(where)})" if set(where) != runs else "")
+        for (words, where), measures in told.items()
+        if words
     )
+
+
+def _short(value: Any) -> str:
+    """A value of a protocol; of a sha256 the first digits, which tell two files apart."""
+    text = str(value)
+    return text[:12] if re.fullmatch("[0-9a-f]{64}", text) else text
 
 
 def _published_any(lines: Sequence[Row], metric: str) -> bool:

@@ -64,7 +64,23 @@ def test_ours_stands_beside_the_published_with_the_difference(tmp_path):
     assert cells[0][4] == "55 [sansone2019]; 62.9 [prathosh2021]; 58.91 [saseendran2021]"
     assert cells[0][5] == "+2; -5.9; -1.91"
     assert cells[1][3:] == ["48.17 +- 0.5", "49.17 [saseendran2021]", "-1"]
-    assert table.protocols(lines) == "fid: samples 10000, net inception"
+    assert table.protocols(lines) == "- fid: samples 10000, net inception"
+
+
+def test_measures_of_one_protocol_share_a_line(tmp_path):
+    net = {"net": "lenet", "weights_sha256": "0123456789abcdef" * 4}
+    one = {"fid": net, "fid/gmm": net, "kid": net, "clustering": {}, "latent_test": {"codes": 5}}
+    two = {"fid": net, "kid": net | {"net": "resnet20"}}
+    lines = table.rows(run(tmp_path / "a", metrics={"fid": 1.0}, protocols=one))
+    lines += table.rows(run(tmp_path / "b", metrics={"fid": 1.0}, protocols=two))
+    a, b, digits = tmp_path / "a", tmp_path / "b", "weights_sha256 0123456789ab"
+    assert table.protocols(lines).splitlines() == [
+        f"- fid: net lenet, {digits}",
+        f"- kid: net lenet, {digits} ({a})",
+        f"- latent_test: codes 5 ({a})",
+        f"- kid: net resnet20, {digits} ({b})",
+    ]
+    assert table.protocols(lines[:1]).splitlines()[0] == f"- fid, kid: net lenet, {digits}"
 
 
 def test_a_subset_is_set_beside_nothing(tmp_path):
