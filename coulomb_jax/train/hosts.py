@@ -27,12 +27,13 @@ def meet(coordinator: str | None, processes: int | None, process: int | None) ->
       process: which of them this is, from 0.
 
     Raises:
-      ValueError: one of the three is missing, or out of its range.
+      ValueError: one of the three is missing, or out of its range; or several processes were started,
+        and jax cannot find the others.
     """
     given = (coordinator, processes, process)
     if all(value is None for value in given):
         if _in_a_cluster():
-            jax.distributed.initialize()
+            _find_the_others()
         return
     if any(value is None for value in given):
         raise ValueError(
@@ -77,9 +78,29 @@ def _largest():
     return jax.pmap(lambda flag: jax.lax.pmax(flag, "everywhere"), "everywhere", out_axes=None)
 
 
+def _find_the_others() -> None:
+    try:
+        jax.distributed.initialize()
+    except (OSError, RuntimeError, ValueError) as error:  # of the variables, the network, the metadata server
+        raise ValueError(
+            f"this looks like one of several processes, but jax cannot find the others: {error}; start them "
+            "with srun, or give each --coordinator=HOST:PORT --processes=N --process=I, which with "
+            "--processes=1 --process=0 also tells a process that it is alone"
+        ) from error
+
+
 def _in_a_cluster() -> bool:
-    """Whether jax can be expected to find several processes by itself."""
-    sizes = ("SLURM_NTASKS", "OMPI_COMM_WORLD_SIZE")
+    """Whether there are several processes, or may be, that jax can be expected to find by itself."""
+    # Not SLURM_NTASKS: sbatch and salloc set it too, around a command that srun did not start.
+    sizes = ("SLURM_STEP_NUM_TASKS", "OMPI_COMM_WORLD_SIZE")
     if any(int(os.environ.get(name, "1")) > 1 for name in sizes):
         return True
-    return "," in os.environ.get("TPU_WORKER_HOSTNAMES", "") and bool(importlib.util.find_spec("libtpu"))
+    if importlib.util.find_spec("libtpu") is None:
+        return False
+    # On Kubernetes. One host in them is alone, and may bear a name that leads nowhere.
+    for name in ("TPU_PROCESS_ADDRESSES", "TPU_WORKER_HOSTNAMES"):
+        if hosts := os.environ.get(name):
+            return "," in hosts
+    # Where there is no TPU, importing jax sets it. On Google Cloud only the metadata server
+    # knows whether there are others; one alone meets itself.
+    return "TPU_SKIP_MDS_QUERY" not in os.environ
