@@ -18,6 +18,8 @@ from coulomb_jax.data.source import DataError
 PICTURE = re.compile(r"(\d{6})\.jpe?g", re.IGNORECASE)
 BLOCK = 512  # of a tar
 TEXT = re.compile(r"[^.].*\.(txt|csv)", re.IGNORECASE)
+READ = re.compile(r"[^.].*\.(zip|tar)", re.IGNORECASE)
+PACKED = re.compile(r"[^.].*\.(tar\.\w+|t[gbx]z|7z|7z\.001|rar)", re.IGNORECASE)
 
 
 class Archive(NamedTuple):
@@ -71,7 +73,7 @@ def listing(path: Path) -> Archive:
     try:
         members = _members(path)
     except (OSError, zipfile.BadZipFile, tarfile.TarError, EOFError) as error:
-        kind = "a whole zip file" if path.suffix == ".zip" else "a whole, uncompressed tar file"
+        kind = "a whole zip file" if _is_zip(path) else "a whole, uncompressed tar file"
         raise DataError(
             f"{path} must be {kind}, but it holds {path.stat().st_size:,} bytes and listing it failed: "
             f"{error}; a download that broke off must be repeated, a compressed tar unpacked"
@@ -98,6 +100,17 @@ def has_pictures(folder: Path) -> bool:
         return False
     with os.scandir(folder) as entries:
         return any(PICTURE.fullmatch(entry.name) for entry in entries)
+
+
+def largest(paths: Iterable[Path]) -> Path | None:
+    """The one that holds the most pictures; None where none holds any.
+
+    Raises:
+      DataError: see `listing`.
+    """
+    counts = {path: len(listing(path).pictures) for path in sorted(paths)}
+    most = max(counts, key=counts.get, default=None)
+    return most if most is not None and counts[most] else None
 
 
 def stamp(path: Path) -> dict[str, Any]:
@@ -129,10 +142,14 @@ def web_page_message(path: Path) -> str:
     )
 
 
+def _is_zip(path: Path) -> bool:
+    return path.suffix.lower() == ".zip"
+
+
 def _members(path: Path) -> Iterable[tuple[str, Any]]:
     if path.is_dir():
         return [(entry.name, entry.name) for entry in os.scandir(path) if entry.is_file()]
-    if path.suffix == ".zip":
+    if _is_zip(path):
         with zipfile.ZipFile(path) as file:
             return [(name, name) for name in file.namelist()]
     with tarfile.open(path, "r:") as file:
@@ -149,7 +166,7 @@ def _members(path: Path) -> Iterable[tuple[str, Any]]:
 def _reader(path: Path, opened: ExitStack) -> Callable[[Any], bytes]:
     if path.is_dir():
         return lambda name: (path / name).read_bytes()
-    if path.suffix == ".zip":
+    if _is_zip(path):
         return opened.enter_context(zipfile.ZipFile(path)).read
     file = opened.enter_context(path.open("rb"))
 

@@ -109,9 +109,9 @@ def _nothing(place: Path, dir: str | PathLike | None, notes: list[str]) -> str:
         [
             f"CelebA must be on disk, but it was not found in {where}. There were looked for:",
             "  - celeb_a/<version>/, prepared by TensorFlow Datasets as array_record",
-            "  - img_align_celeba.zip, the folder img_align_celeba/, files NNNNNN.jpg, or a .tar of them "
-            "(with list_eval_partition.txt, list_attr_celeba.txt and list_landmarks_align_celeba.txt "
-            "where they are)",
+            "  - img_align_celeba.zip, the folder img_align_celeba/, files NNNNNN.jpg, or a .zip, .tar or "
+            "folder of them under any name (with list_eval_partition.txt, list_attr_celeba.txt and "
+            "list_landmarks_align_celeba.txt where they are)",
             *(f"  note: {note}" for note in notes),
             "To get it, do one of these, and give its folder as dir (--config.data.dir=...):",
             "  - download img_align_celeba.zip (1,443,490,838 bytes) and the .txt files from "

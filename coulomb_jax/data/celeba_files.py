@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -112,36 +113,49 @@ class _Reader(NamedTuple):
 
 
 def find(dir: Path) -> tuple[Files | None, list[str]]:
-    """The files in, or at, `dir`; and what was seen there that should have been, but is not, the set.
+    """The files in, or at, `dir`; and, where there are none, what was seen there that is not the set.
 
-    Of several tars that with the most pictures is taken, unless `dir` names one.
+    The names it is published under come first. Of other zips and tars, or else of other folders, that
+    with the most pictures is taken, unless `dir` names one.
 
     Raises:
-      DataError: a tar of several is damaged.
+      DataError: a zip or tar of another name is damaged.
     """
     if dir.is_file():
         root = dir.parent.parent if dir.parent.name == "Img" else dir.parent
         return Files(dir, _tables(root, dir)), []
-    pages = []
-    for root in (dir, dir / "celeba", dir / "CelebA"):
-        for path in (root / name for name in ZIPS):
-            if path.is_file() and archives.is_web_page(path):
-                pages.append(archives.web_page_message(path))
-            elif path.is_file():
-                return Files(path, _tables(root, path)), pages
-        for path in (root / name for name in FOLDERS):
-            if archives.has_pictures(path):
-                return Files(path, _tables(root, path)), pages
-        if tar := _largest_tar(root):
-            return Files(tar, _tables(root, tar)), pages
-    return None, pages
+    roots = [root for root in (dir, dir / "celeba", dir / "CelebA") if root.is_dir()]
+    for search in (_published, _largest):
+        for root in roots:
+            if archive := search(root):
+                return Files(archive, _tables(root, archive)), []
+    return None, [note for root in roots for note in _notes(root)]
 
 
-def _largest_tar(root: Path) -> Path | None:
-    tars = sorted(root.glob("*.tar"))
-    if len(tars) < 2:
-        return next(iter(tars), None)
-    return max(tars, key=lambda path: len(archives.listing(path).pictures))
+def _published(root: Path) -> Path | None:
+    zips = [root / name for name in ZIPS if (root / name).is_file()]
+    folders = [root / name for name in FOLDERS if archives.has_pictures(root / name)]
+    return next((path for path in zips + folders if path.is_dir() or not archives.is_web_page(path)), None)
+
+
+def _largest(root: Path) -> Path | None:
+    # Not those that others may not look into, as lost+found.
+    paths = [path for path in root.iterdir() if os.access(path, os.R_OK)]
+    files = [path for path in paths if path.is_file() and archives.READ.fullmatch(path.name)]
+    whole = archives.largest(path for path in files if not archives.is_web_page(path))
+    return whole or archives.largest(path for path in paths if archives.has_pictures(path))
+
+
+def _notes(root: Path) -> Iterable[str]:
+    """What to say of the files in a place without pictures."""
+    for path in sorted({*root.iterdir(), *(root / name for name in ZIPS)}):
+        if not path.is_file():
+            continue
+        if archives.PACKED.fullmatch(path.name):
+            yield f"{path} is packed in a way that is not read; unpack it there"
+        elif archives.READ.fullmatch(path.name):
+            page = archives.is_web_page(path)
+            yield archives.web_page_message(path) if page else f"{path} holds no picture named NNNNNN.jpg"
 
 
 def _tables(root: Path, archive: Path) -> dict[str, Path]:

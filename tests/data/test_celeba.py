@@ -73,7 +73,18 @@ def in_a_tar(folder):
     mini.write_tar(folder / "faces.tar", JPEGS)
 
 
-LAYOUTS = [published, with_folders, unpacked, kaggle_unpacked, kaggle_zip, torchvision, flat, in_a_tar]
+def in_a_zip(folder):
+    mini.write_tables(folder)
+    mini.write_zip(folder / "FACES.ZIP", JPEGS)
+
+
+def in_a_folder(folder):
+    mini.write_tables(folder)
+    mini.write_folder(folder / "full size", JPEGS)
+
+
+LAYOUTS = [published, with_folders, unpacked, kaggle_unpacked, kaggle_zip, torchvision, flat]
+LAYOUTS += [in_a_tar, in_a_zip, in_a_folder]
 
 
 def check(source):
@@ -127,9 +138,11 @@ def test_train_and_test_lie_in_one_map(folder):
     )
 
 
-def test_half_size_is_cut_at_half_the_numbers(folder):
+@pytest.mark.parametrize("name", ["half.tar", "half.zip", "half"])
+def test_half_size_is_cut_at_half_the_numbers(folder, name):
+    write = {".tar": mini.write_tar, ".zip": mini.write_zip, "": mini.write_folder}[Path(name).suffix]
     folder.mkdir()
-    mini.write_tar(folder / "half.tar", HALVES)
+    write(folder / name, HALVES)
     mini.write_tables(folder)
     source = load(folder)
     expected = [Crop().picture(HALVES[n], "", (89, 109)) for n in TRAIN]
@@ -140,11 +153,16 @@ def test_half_size_is_cut_at_half_the_numbers(folder):
     np.testing.assert_array_equal(source.train_attributes, [mini.ATTRIBUTES[n] for n in TRAIN])
 
 
-def test_the_tar_with_most_pictures_is_taken_unless_one_is_named(folder):
+def test_the_archive_with_most_pictures_is_taken_unless_one_is_named(folder):
     folder.mkdir()
     mini.write_tar(folder / "a_few_at_full_size.tar", {n: JPEGS[n] for n in range(1, 9)})
-    mini.write_tar(folder / "half.tar", HALVES)
-    assert load(folder).details["archive"] == "half.tar"
+    mini.write_zip(folder / "none.zip", {})
+    mini.write_folder(folder / "all of them", JPEGS)
+    assert load(folder).details["archive"] == "a_few_at_full_size.tar"  # slower to read as single files
+    mini.write_zip(folder / "half.zip", HALVES)
+    assert load(folder).details["archive"] == "half.zip"
+    mini.write_folder(folder / "celeba" / "img_align_celeba", JPEGS)
+    assert load(folder).details["archive"] == "img_align_celeba"  # as it is published, a folder deeper
     few = load(folder / "a_few_at_full_size.tar")
     assert few.name == "celeba subset of 8"
     np.testing.assert_array_equal(few.train, [mini.decoded(JPEGS[n]) for n in range(1, 7)])
@@ -319,6 +337,32 @@ def test_a_quota_page_is_told_from_the_set(folder):
         load(folder / "img_align_celeba.zip")
     mini.write_folder(folder / "img_align_celeba", JPEGS)
     check(load(folder))
+
+
+@pytest.mark.parametrize("name", ["img_align_celeba.tar.gz", "faces.TGZ", "img_celeba.7z", "img.7z.001"])
+def test_an_archive_to_unpack_is_named(folder, name):
+    folder.mkdir()
+    (folder / name).write_bytes(b"compressed")
+    with pytest.raises(DataError, match=rf"note: .*/{name} is packed in a way that is not read; unpack it"):
+        load(folder)
+
+
+def test_other_zips_are_told_from_the_set(folder):
+    (folder / "celeba").mkdir(parents=True)
+    mini.write_zip(folder / "other.zip", {}, {"a.txt": "text"})
+    (folder / "celeba" / "faces.zip").write_bytes(b"<html>Quota exceeded")
+    with pytest.raises(DataError) as raised:
+        load(folder)
+    assert f"note: {folder / 'other.zip'} holds no picture named NNNNNN.jpg" in str(raised.value)
+    assert f"note: {folder / 'celeba' / 'faces.zip'} is a web page of 20 bytes" in str(raised.value)
+
+
+def test_a_zip_in_capitals_can_be_named(folder):
+    in_a_zip(folder)
+    check(load(folder / "FACES.ZIP"))
+    (folder / "FACES.ZIP").write_bytes((folder / "FACES.ZIP").read_bytes()[:1000])
+    with pytest.raises(DataError, match="must be a whole zip file, but it holds 1,000 bytes"):
+        load(folder / "FACES.ZIP")
 
 
 def spoilt(**changes):
