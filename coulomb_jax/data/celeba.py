@@ -11,9 +11,9 @@ import numpy as np
 
 from coulomb_jax import naming
 from coulomb_jax.data import cache as caches
-from coulomb_jax.data import celeba_files, celeba_prepared, celeba_split
+from coulomb_jax.data import celeba_files, celeba_prepared, celeba_split, prepared
 from coulomb_jax.data.celeba_files import Files
-from coulomb_jax.data.celeba_prepared import COMMAND, Prepared
+from coulomb_jax.data.celeba_prepared import NAME, Prepared
 from coulomb_jax.data.celeba_standin import TRAIN, StandIn
 from coulomb_jax.data.crops import Crop
 from coulomb_jax.data.source import DataError, Source
@@ -83,7 +83,7 @@ def _find(
 ) -> Files | Prepared | StandIn:
     if source == "standin":
         return StandIn(min(limit or TRAIN, TRAIN), size)
-    place = celeba_prepared.own_place() if dir is None else Path(dir).expanduser()
+    place = prepared.own_place() if dir is None else Path(dir).expanduser()
     notes: list[str] = []
     steps = {"tfds": [celeba_prepared.find], "files": [celeba_files.find]}
     for step in steps.get(source, [celeba_prepared.find, celeba_files.find]):
@@ -118,7 +118,8 @@ def _nothing(place: Path, dir: str | PathLike | None, notes: list[str]) -> str:
             "http://mmlab.ie.cuhk.edu.hk/projects/CelebA.html; a zip of some 2 KB is the quota page of "
             "Google Drive, not the data set",
             "  - kaggle datasets download jessicali9530/celeba-dataset",
-            f"  - where TensorFlow is installed: import tensorflow_datasets as tfds; {COMMAND}",
+            "  - where TensorFlow is installed: import tensorflow_datasets as tfds; "
+            f"{prepared.command(NAME)}",
             "To run the same on rendered pictures, with nothing downloaded: --config=couae.py:standin "
             '(source="standin")',
         ]

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
-import json
-import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from coulomb_jax.data import archives
+from coulomb_jax.data import archives, prepared
 from coulomb_jax.data.celeba_rows import Opened, fields
 from coulomb_jax.data.celeba_tables import POINTS
 from coulomb_jax.data.crops import HEIGHT, WIDTH, Crop
 from coulomb_jax.data.source import DataError
 
 PARTS = ("train", "validation", "test")
-COMMAND = "tfds.builder('celeb_a', file_format='array_record').download_and_prepare()"
+NAME = "celeb_a"
 
 
 class Prepared(NamedTuple):
@@ -43,7 +40,7 @@ class Prepared(NamedTuple):
             parts = "+".join(part for part, count in zip(PARTS, counts) if count)
             names = tuple(sorted(_records(self.place, parts)[0]["attributes"]))
         except Exception as error:  # of the files, of the record reader, of the protocol buffers
-            raise DataError(_damaged(self.place, error)) from error
+            raise DataError(prepared.damaged(self.place, NAME, error)) from error
         return Opened(
             partition=np.repeat(np.arange(3), counts),
             layout=fields(crop.size, attributes=True, landmarks=True),
@@ -70,7 +67,7 @@ class _Reader(NamedTuple):
         try:
             records = _records(self.place, self.parts).__getitems__(places)
         except Exception as error:  # of the files, of the record reader, of the protocol buffers
-            raise DataError(_damaged(self.place, error)) from error
+            raise DataError(prepared.damaged(self.place, NAME, error)) from error
         landmarks = [[[r["landmarks"][f"{p}_{axis}"] for axis in "xy"] for p in POINTS] for r in records]
         return {
             "images": np.stack(
@@ -86,48 +83,16 @@ class _Reader(NamedTuple):
         }
 
 
-def own_place() -> Path:
-    """Where TensorFlow Datasets keeps what it prepares."""
-    return Path(os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
-
-
 def find(dir: Path) -> tuple[Prepared | None, list[str]]:
-    """The newest prepared celeb_a at `dir`, which may be its folder or one above; and what was in the way."""
-    found, notes = [], []
-    for pattern in (".", "*", "celeb_a/*"):
-        for info in dir.glob(f"{pattern}/dataset_info.json"):
-            try:
-                described = json.loads(info.read_text())
-            except (OSError, ValueError):
-                described = {}
-            if described.get("name", "celeb_a") != "celeb_a":
-                continue
-            if described.get("fileFormat") == "array_record":
-                found.append(info.parent)
-            else:
-                kind = described.get("fileFormat", "nothing readable")
-                notes.append(
-                    f"{info.parent} is celeb_a as {kind}, and only "
-                    "array_record can be read without TensorFlow: move it away and prepare the set again"
-                )
-    newest = max(
-        found, key=lambda place: [int(n) for n in place.name.split(".") if n.isdecimal()], default=None
-    )
-    return (None if newest is None else Prepared(newest)), notes
+    """The newest prepared celeb_a at `dir`; see `prepared.find`."""
+    found, notes = prepared.find(dir, NAME)
+    return found and Prepared(found), notes
 
 
 def download(dir: Path) -> tuple[Prepared | None, list[str]]:
     """Let TensorFlow Datasets download and prepare the set in `dir`; or why that cannot be."""
-    if importlib.util.find_spec("tensorflow") is None:
-        return None, ["TensorFlow, which downloading and preparing takes, is not installed"]
-    import tensorflow_datasets as tfds
-
-    try:
-        builder = tfds.builder("celeb_a", data_dir=dir, file_format="array_record")
-        builder.download_and_prepare()
-    except Exception as error:  # of the network, Google Drive, the disk, TensorFlow
-        return None, [f"downloading and preparing it with TensorFlow Datasets failed: {error}"]
-    return Prepared(Path(builder.data_dir)), []
+    found, notes = prepared.download(dir, NAME)
+    return found and Prepared(found), notes
 
 
 def _builder(place: Path) -> Any:
@@ -141,10 +106,3 @@ def _records(place: Path, parts: str) -> Any:
 
     # Pillow decodes in every case: TensorFlow Datasets takes OpenCV where there is one, whose pixels differ.
     return _builder(place).as_data_source(split=parts, decoders={"image": tfds.decode.SkipDecoding()})
-
-
-def _damaged(place: Path, error: Exception) -> str:
-    return (
-        f"{place} must be a whole data set prepared by TensorFlow Datasets, but reading it failed: {error}; "
-        f"move it away and prepare it again with {COMMAND}"
-    )

@@ -29,8 +29,9 @@ def load(*, dir: str | PathLike | None = None, limit: int | None = None) -> Sour
     Args:
       dir: cifar-10-binary.tar.gz, its unpacked folder, or a folder that holds one of them; or a folder
         with the first records of some batches, as data_batch_1_first4000.bin and
-        test_batch_first1000.bin. Each .bin may be compressed. None for TensorFlow Datasets, whose
-        order of the examples is another.
+        test_batch_first1000.bin. Each .bin may be compressed. Or the folder, or one above, of what
+        TensorFlow Datasets prepared, whose order of the examples is another and which comes first;
+        None for its own place.
       limit: use at most the first `limit` training pictures, at least 1; None for all.
 
     Raises:
@@ -38,10 +39,10 @@ def load(*, dir: str | PathLike | None = None, limit: int | None = None) -> Sour
       ValueError: limit is below 1.
     """
     labelled.check_limit(limit)
-    if dir is None or prepared.is_in(dir, "cifar10"):
-        arrays = prepared.read("cifar10", PUBLISHED_AT, dir, files="the binary version")
+    arrays, notes = prepared.read("cifar10", PUBLISHED_AT, dir, files="the binary version")
+    if arrays:
         return labelled.source("cifar10", (50_000, 10_000), arrays, limit, {"source": "TensorFlow Datasets"})
-    place, files = _files(Path(dir).expanduser())
+    place, files = _files(Path(dir).expanduser(), notes)
     chosen = _choose(place, files)
     batches = [_batch(place, name, files[name]()) for name in chosen]
     train, train_labels = (np.concatenate(parts) for parts in zip(*batches[:-1], strict=True))
@@ -54,7 +55,7 @@ def load(*, dir: str | PathLike | None = None, limit: int | None = None) -> Sour
     )
 
 
-def _files(place: Path) -> tuple[Path, dict[str, Callable[[], bytes]]]:
+def _files(place: Path, notes: list[str]) -> tuple[Path, dict[str, Callable[[], bytes]]]:
     """The folder or archive that holds batches, and how to read each by its name."""
     for found in (place, place / FOLDER, place / ARCHIVE):
         if found.is_file():
@@ -67,6 +68,7 @@ def _files(place: Path) -> tuple[Path, dict[str, Callable[[], bytes]]]:
     raise DataError(
         f"{place} must hold the binary version of CIFAR-10, {ARCHIVE} or the files of {FOLDER}, but "
         f"{reality}; it can be had from {PUBLISHED_AT} (the Python and Matlab versions are not read)"
+        f"{prepared.noted(notes)}"
     )
 
 

@@ -43,7 +43,7 @@ def source(name: str, dir: str | PathLike | None, limit: int | None, published_a
     if limit is not None and limit < 1:
         raise ValueError(f"limit must be at least 1, but it is {limit}; None takes every image")
     if dir is None:
-        train, train_labels, test, test_labels = prepared.read(name, published_at)
+        (train, train_labels, test, test_labels), _ = prepared.read(name, published_at)
     else:
         train, train_labels, test, test_labels = _four_files(Path(dir).expanduser(), published_at)
     train, train_labels = train[:limit], train_labels[:limit]

@@ -18,8 +18,9 @@ def load(*, dir: str | PathLike | None = None, extra: bool = False, limit: int |
     """Load SVHN's cropped digits from its .mat files, or from TensorFlow Datasets.
 
     Args:
-      dir: folder of train_32x32.mat and test_32x32.mat; None for TensorFlow Datasets, whose order of
-        the examples is another.
+      dir: folder of train_32x32.mat and test_32x32.mat; or the folder, or one above, of what
+        TensorFlow Datasets prepared, whose order of the examples is another and which comes first;
+        None for its own place.
       extra: add the 531,131 easier pictures of extra_32x32.mat to the training set.
       limit: use at most the first `limit` training pictures, at least 1; None for all.
 
@@ -29,34 +30,31 @@ def load(*, dir: str | PathLike | None = None, extra: bool = False, limit: int |
     """
     labelled.check_limit(limit)
     parts = ("train", "extra") if extra else ("train",)
-    if dir is None or prepared.is_in(dir, "svhn_cropped"):
-        arrays = prepared.read(
-            "svhn_cropped",
-            PUBLISHED_AT,
-            dir,
-            files=" and ".join(f"{part}_32x32.mat" for part in (*parts, "test")),
-            train="+".join(parts),
-        )
+    names = [f"{part}_32x32.mat" for part in (*parts, "test")]
+    arrays, notes = prepared.read(
+        "svhn_cropped", PUBLISHED_AT, dir, files=" and ".join(names), train="+".join(parts)
+    )
+    if arrays:
         details = {"source": "TensorFlow Datasets"}
     else:
         folder = Path(dir).expanduser()
-        files = [folder / f"{part}_32x32.mat" for part in (*parts, "test")]
-        _check_there(folder, files)
-        read = [_read(path) for path in files]
+        _check_there(folder, names, notes)
+        read = [_read(folder / name) for name in names]
         train, train_labels = (np.concatenate(arrays) for arrays in zip(*read[:-1], strict=True))
         arrays = (train, train_labels, *read[-1])
-        details = {"source": "files", "files": [path.name for path in files]}
+        details = {"source": "files", "files": names}
     name, size = ("svhn with extra", TRAIN + EXTRA) if extra else ("svhn", TRAIN)
     return labelled.source(name, (size, TEST), arrays, limit, details)
 
 
-def _check_there(folder: Path, files: list[Path]) -> None:
-    missing = [path.name for path in files if not path.is_file()]
+def _check_there(folder: Path, names: list[str], notes: list[str]) -> None:
+    missing = [name for name in names if not (folder / name).is_file()]
     if missing:
         reality = f"{' and '.join(missing)} is not there" if folder.is_dir() else "there is no such folder"
         raise DataError(
-            f"{folder} must be a folder with {' and '.join(path.name for path in files)}, but {reality}; "
+            f"{folder} must be a folder with {' and '.join(names)}, but {reality}; "
             f"get what is missing from {PUBLISHED_AT} (format 2, cropped digits)"
+            f"{prepared.noted(notes)}"
         )
 
 

@@ -217,12 +217,10 @@ def prepared(tmp_path_factory):
     return place
 
 
-def test_what_tensorflow_datasets_prepared_is_read(prepared):
-    import tensorflow_datasets as tfds
-
+def test_what_tensorflow_datasets_prepared_is_read(prepared, monkeypatch):
     source = data.load("cifar10", dir=prepared)
-    with mock.patch.object(tfds.core.constants, "DATA_DIR", str(prepared)):
-        assert data.load("cifar10").fingerprint == source.fingerprint
+    monkeypatch.setenv("TFDS_DATA_DIR", str(prepared))
+    assert data.load("cifar10").fingerprint == source.fingerprint
     assert source.name == "cifar10 subset of 20"
     # It shuffles what it writes.
     places = [int(np.argmax((image == TRAIN).all(axis=(1, 2, 3)))) for image in source.train]
@@ -231,11 +229,27 @@ def test_what_tensorflow_datasets_prepared_is_read(prepared):
     assert {i.tobytes() for i in source.test} == {i.tobytes() for i in IMAGES["test_batch"]}
 
 
-def test_what_is_not_prepared_is_explained(tmp_path):
-    import tensorflow_datasets as tfds
+@pytest.mark.parametrize("level", [0, 1, 2])
+def test_it_is_found_at_every_level_of_its_folder(prepared, level):
+    (place,) = prepared.glob("cifar10/*")
+    source = data.load("cifar10", dir=[place, *place.parents][level])
+    assert source.details["source"] == "TensorFlow Datasets"
 
+
+def test_records_of_another_format_are_passed_over(folder, tmp_path):
+    place = tmp_path / "cifar10" / "3.0.2"
+    place.mkdir(parents=True)
+    (place / "dataset_info.json").write_text('{"name": "cifar10", "fileFormat": "tfrecord"}')
+    check(data.load("cifar10", dir=folder.parent))
+    for path in folder.glob("*.bin"):
+        path.unlink()
+    with pytest.raises(data.DataError, match=r"holds neither; .*cifar10/3.0.2 is cifar10 as tfrecord, and"):
+        data.load("cifar10", dir=tmp_path)
+
+
+def test_what_is_not_prepared_is_explained(tmp_path, monkeypatch):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
     with (
-        mock.patch.object(tfds.core.constants, "DATA_DIR", str(tmp_path)),
         mock.patch("importlib.util.find_spec", return_value=None),
         pytest.raises(
             data.DataError, match=f"get the binary version from {SITE} and give their folder as dir"

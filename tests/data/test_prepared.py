@@ -49,7 +49,8 @@ def folder(images, tmp_path_factory):
 
 
 def test_a_prepared_set_is_read_pixel_for_pixel(folder, images):
-    train, train_labels, test, test_labels = prepared.read("mnist", SITE, folder)
+    (train, train_labels, test, test_labels), notes = prepared.read("mnist", SITE, folder)
+    assert notes == []
     assert train.dtype == test.dtype == np.uint8
     # TensorFlow Datasets shuffles what it writes; the label is each example's place.
     assert sorted(train_labels.tolist()) == list(range(9))
@@ -58,35 +59,35 @@ def test_a_prepared_set_is_read_pixel_for_pixel(folder, images):
     assert sorted(test_labels.tolist()) == [0, 1, 2]
 
 
-def test_mnist_without_a_folder_is_read_from_there(folder, images):
-    import tensorflow_datasets as tfds
-
-    with mock.patch.object(tfds.core.constants, "DATA_DIR", str(folder)):
-        source = data.load("mnist", limit=4)
+def test_mnist_without_a_folder_is_read_from_there(folder, images, monkeypatch):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(folder))
+    source = data.load("mnist", limit=4)
     assert source.train.shape == (4, 28, 28, 1)
     np.testing.assert_array_equal(source.train, images["train"][source.train_labels])
     assert source.test.shape == (3, 28, 28, 1)
     assert source.name == "mnist"
 
 
-def test_what_is_not_prepared_is_explained(tmp_path):
-    with (
-        mock.patch("importlib.util.find_spec", return_value=None),
-        pytest.raises(data.DataError, match=f"TensorFlow, which is not installed; get .*{SITE}"),
-    ):
-        prepared.read("fashion_mnist", SITE, tmp_path)
+def test_what_is_not_prepared_is_explained(tmp_path, monkeypatch):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
+    expected = rf"{tmp_path} .the folder of .*; dir is None.*TensorFlow, which .* not installed; get .*{SITE}"
+    with mock.patch("importlib.util.find_spec", return_value=None):
+        with pytest.raises(data.DataError, match=expected):
+            prepared.read("fashion_mnist", SITE)
+        assert prepared.read("fashion_mnist", SITE, tmp_path) == (None, [])
 
 
-def test_a_failed_preparation_is_explained(tmp_path):
+def test_a_failed_preparation_is_explained(tmp_path, monkeypatch):
     import tensorflow_datasets as tfds
 
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
     failing = mock.Mock(side_effect=OSError("no network"))
     with (
         mock.patch("importlib.util.find_spec", return_value=mock.Mock()),
         mock.patch.object(tfds.core.DatasetBuilder, "download_and_prepare", failing),
-        pytest.raises(data.DataError, match=r"that failed: no network; .*give their folder as dir"),
+        pytest.raises(data.DataError, match=r"Datasets failed: no network; .*give their folder as dir"),
     ):
-        prepared.read("fashion_mnist", SITE, tmp_path)
+        prepared.read("fashion_mnist", SITE)
 
 
 def copy_with(folder, tmp_path, change):
@@ -98,19 +99,34 @@ def copy_with(folder, tmp_path, change):
     return tmp_path
 
 
-def test_another_record_format_is_explained(folder, tmp_path):
+def test_every_level_of_the_folder_may_be_given(folder):
+    for dir in (folder, folder / "mnist", *folder.glob("mnist/*")):
+        (train, *_), _ = prepared.read("mnist", SITE, dir)
+        assert len(train) == 9
+        assert prepared.read("fashion_mnist", SITE, dir) == (None, [])
+
+
+def test_another_record_format_is_explained(folder, tmp_path, monkeypatch):
     def change(path):
         if path.name != "dataset_info.json":
             return path.read_bytes()
         return json.dumps(json.loads(path.read_text()) | {"fileFormat": "tfrecord"}).encode()
 
-    with pytest.raises(data.DataError, match=r"as array_record .* holds tfrecord; move that folder"):
-        prepared.read("mnist", SITE, copy_with(folder, tmp_path, change))
+    other = copy_with(folder, tmp_path, change)
+    arrays, (note,) = prepared.read("mnist", SITE, other)
+    assert arrays is None
+    assert "is mnist as tfrecord, and only array_record can be read" in note
+    monkeypatch.setenv("TFDS_DATA_DIR", str(other))
+    with pytest.raises(data.DataError, match=r"is mnist as tfrecord, .* move it away and prepare the set"):
+        prepared.read("mnist", SITE)
 
 
 def test_a_damaged_record_is_explained(folder, tmp_path):
     def change(path):
         return path.read_bytes()[:100] if "array_record" in path.name else path.read_bytes()
 
-    with pytest.raises(data.DataError, match=r"that failed: .*move that folder away"):
+    with pytest.raises(
+        data.DataError, match=r"reading it failed: .*move it away .* or get the four"
+    ) as raised:
         prepared.read("mnist", SITE, copy_with(folder, tmp_path, change))
+    assert "dir is None" not in str(raised.value)

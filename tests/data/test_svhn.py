@@ -140,12 +140,10 @@ def prepared(tmp_path_factory):
 
 
 @pytest.mark.parametrize("parts", [["train"], ["train", "extra"]])
-def test_what_tensorflow_datasets_prepared_is_read(prepared, parts):
-    import tensorflow_datasets as tfds
-
+def test_what_tensorflow_datasets_prepared_is_read(prepared, parts, monkeypatch):
     source = data.load("svhn", dir=prepared, extra="extra" in parts)
-    with mock.patch.object(tfds.core.constants, "DATA_DIR", str(prepared)):
-        assert data.load("svhn", extra="extra" in parts).fingerprint == source.fingerprint
+    monkeypatch.setenv("TFDS_DATA_DIR", str(prepared))
+    assert data.load("svhn", extra="extra" in parts).fingerprint == source.fingerprint
     expected = {
         (image.tobytes(), digit)
         for part in parts
@@ -158,11 +156,28 @@ def test_what_tensorflow_datasets_prepared_is_read(prepared, parts):
     assert {i.tobytes() for i in source.test} == {i.tobytes() for i in IMAGES["test"]}
 
 
-def test_what_is_not_prepared_is_explained(tmp_path):
-    import tensorflow_datasets as tfds
+@pytest.mark.parametrize("level", [0, 1, 2])
+def test_it_is_found_at_every_level_of_its_folder(prepared, level):
+    (place,) = prepared.glob("svhn_cropped/*")
+    source = data.load("svhn", dir=[place, *place.parents][level])
+    assert source.details["source"] == "TensorFlow Datasets"
 
+
+def test_records_of_another_format_are_passed_over(folder, tmp_path):
+    place = tmp_path / "svhn_cropped" / "3.0.2"
+    place.mkdir(parents=True)
+    (place / "dataset_info.json").write_text('{"name": "svhn_cropped", "fileFormat": "tfrecord"}')
+    np.testing.assert_array_equal(data.load("svhn", dir=folder).train, IMAGES["train"])
+    (folder / "train_32x32.mat").unlink()
+    with pytest.raises(
+        data.DataError, match=r"train_32x32.mat is not there; .*/3.0.2 is svhn_cropped as tfr"
+    ):
+        data.load("svhn", dir=folder)
+
+
+def test_what_is_not_prepared_is_explained(tmp_path, monkeypatch):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
     with (
-        mock.patch.object(tfds.core.constants, "DATA_DIR", str(tmp_path)),
         mock.patch("importlib.util.find_spec", return_value=None),
         pytest.raises(data.DataError, match=f"get train_32x32.mat and test_32x32.mat from {SITE} and give"),
     ):
