@@ -102,6 +102,40 @@ def test_on_colab_it_asks_pip_for_the_plugin_of_the_runtime(preinstalled, device
     assert asked[0] == ("pip", 'install "coulomb-jax @ git+{REPOSITORY}" "{jax}"')
 
 
+@pytest.fixture
+def drive_cell(tmp_path, monkeypatch):
+    """Runs the cell that copies from Drive, with folders of the test for Drive and the machine."""
+    drive = SimpleNamespace(mount=lambda place: None)
+    monkeypatch.setitem(sys.modules, "google", SimpleNamespace())
+    monkeypatch.setitem(sys.modules, "google.colab", SimpleNamespace(drive=drive))
+    (tmp_path / "drive").mkdir()
+    source = next(cell.source for cell in read("couae_celeba").cells if cell.id == "drive")
+    assert '"/content/celeba"' in source
+    cell = source.replace("/content/celeba", str(tmp_path / "here"))
+    names = {"DRIVE": True, "SETTING": "celeba", "CELEBA": str(tmp_path / "drive"), "Path": Path}
+    return lambda: exec(cell, names | {"OVERRIDES": {}})
+
+
+def test_what_is_copied_from_drive_again_is_not_decoded_again(drive_cell, tmp_path):
+    names = ["a.zip", "b.tar", "c.txt", "d.csv"]
+    for name in [*names, "e.pdf"]:
+        (tmp_path / "drive" / name).write_text(name)
+        os.utime(tmp_path / "drive" / name, ns=(10**18, 10**18))
+    for _ in range(2):
+        drive_cell()
+        assert sorted(path.name for path in (tmp_path / "here").iterdir()) == names
+        # The cache tells a file from another by its time of change.
+        assert {path.stat().st_mtime_ns for path in (tmp_path / "here").iterdir()} == {10**18}
+
+
+def test_a_drive_folder_without_pictures_is_named(drive_cell, tmp_path):
+    (tmp_path / "drive" / "list_attr_celeba.txt").write_text("")
+    with pytest.raises(
+        FileNotFoundError, match=f"{tmp_path / 'drive'} .CELEBA. must hold img_align_celeba.zip"
+    ):
+        drive_cell()
+
+
 @pytest.mark.slow
 def test_the_autoencoder_goes_on_where_a_run_was_cut_off_and_is_drawn(tmp_path, monkeypatch):
     folder = tmp_path / "runs" / f"couae-{SMALL.replace(':', '-')}"
