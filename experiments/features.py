@@ -88,7 +88,9 @@ def learned(source: Source) -> Path:
             f"a LeNet learns gray pictures with labels, which {source.name} has not; name weights with "
             "--config.eval.weights"
         )
-    kept = cache.default_root() / "features" / f"lenet-{source.fingerprint[:24]}.npz"
+    # Those held out for validation have no labels here: a net of fewer examples is another one.
+    name = f"lenet-{source.fingerprint[:24]}-{len(source.train)}.npz"
+    kept = cache.default_root() / "features" / name
     if not kept.is_file():
         kept.parent.mkdir(parents=True, exist_ok=True)
         print(

@@ -30,6 +30,7 @@ LEAST = {
     "validation.examples": 0,
     "validation.every": 0,
     "validation.patience": 0,
+    "validation.after": 0,
     "eval.every": 0,
     "eval.samples": 2,
     "eval.codes": 4,
@@ -59,6 +60,8 @@ def prepare(config: ConfigDict, workdir: str | Path) -> Run:
     """
     if jax.config.jax_compilation_cache_dir is None:  # the second start of a run need not compile
         jax.config.update("jax_compilation_cache_dir", str(cache.default_root() / "programs"))
+        # By jax's default those that compile within a second are not kept, and they are nearly all.
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     problem = run = None
     try:
         run = _build(config, workdir)
@@ -130,7 +133,7 @@ def load_sources(plain: Mapping[str, Any]) -> list[Source]:
     name, options = plain["data"]["name"], {k: v for k, v in plain["data"].items() if k != "name"}
     first = data.load(name, seed=seeds[0], **options)
     sources = [first] + [data.load(name, seed=seed, **options) for seed in seeds[1:] if first.synthetic]
-    held = plain["validation"]["examples"]
+    held = plain.get("validation", {}).get("examples", 0)  # runs of before it was a key have none
     if not held:
         return sources
     batch, there = plain["batch"], len(first.train)
@@ -198,6 +201,9 @@ def _check_numbers(config: ConfigDict) -> None:
             value = value[part]
         if value < smallest:
             raise ValueError(f"{key} is at least {smallest}, not {value}; change --config.{key}")
+    asked = config.validation
+    if not asked.examples and (asked.every or asked.patience or asked.after):
+        raise ValueError("nothing is held out to be looked at; set --config.validation.examples")
     if not 0 <= config.average < 1:
         raise ValueError(f"an average keeps a share in [0, 1), not {config.average}; change --config.average")
     if not 0 <= config.seed <= 2**32 - config.repetitions:

@@ -85,11 +85,12 @@ def execute(run: Run) -> dict[str, Any]:
         done = checkpoints.latest() == run.description["steps"]
         state = _play(run, checkpoints, log)
     seconds = time.perf_counter() - began
-    if log.steps and list(run.plan.steps) == ["train"]:
-        print(_cost(run, log.seconds / log.steps))
+    rates = {stage: steps / spent for stage, (steps, spent) in log.played.items()}
+    for stage, rate in rates.items():
+        print(f"{stage}: {_cost(run, stage, 1.0 / rate)}")
     timing = {
         "train_seconds": round(seconds, 2),
-        "steps_per_second": round(log.steps / log.seconds, 1) if log.seconds else None,
+        "steps_per_second": {stage: round(rate, 1) for stage, rate in rates.items()},
     }
     results = evaluation.conclude(
         run.workdir,
@@ -130,7 +131,7 @@ def _validation(run: Run) -> Validation | None:
     asked, held = run.config.validation, [s.validation for s in run.sources]
     if not asked.examples:
         return None
-    return Validation(np.stack(held) if len(held) > 1 else held[0], run.look, asked.patience)
+    return Validation(np.stack(held) if len(held) > 1 else held[0], run.look, asked.patience, asked.after)
 
 
 def _models(run: Run, state: State) -> list[Model]:
@@ -158,10 +159,10 @@ def _check(run: Run, state: State, step: int) -> dict[str, list[float]]:
     return {f"eval/{name}": [values[name] for values in per_model] for name in per_model[0]}
 
 
-def _cost(run: Run, seconds: float) -> str:
-    """The work in a step that takes so long, in words."""
+def _cost(run: Run, stage: str, seconds: float) -> str:
+    """The work in a step of a stage that takes so long, in words."""
     batch = (run.config.batch, *run.sources[0].train.shape[1:])
-    work = cost.stage_flops(run.family, run.optimizers, batch)["train"] * run.config.repetitions
+    work = cost.stage_flops(run.family, run.optimizers, batch)[stage] * run.config.repetitions
     return cost.line(work, seconds, run.devices, run.config.dtype)
 
 

@@ -6,7 +6,6 @@ import jax
 import jax.numpy as jnp
 
 from coulomb_jax.families import terms
-from coulomb_jax.families.pretraining import pretrained
 from coulomb_jax.family import Family, Stage, Update
 
 
@@ -75,4 +74,4 @@ def wae_gan(
         decode=lambda nets, z: nets.decoder(z),
         draw=terms.normal_prior(arch.z_dim),
     )
-    return pretrained(family) if pretrain else family
+    return terms.pretrained(family) if pretrain else family

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from coulomb_jax import mmd
 from coulomb_jax.families import terms
-from coulomb_jax.families.pretraining import pretrained
 from coulomb_jax.family import Family
 
 
@@ -36,4 +35,4 @@ def wae_mmd(
     kernel = mmd.wae_multiscale(arch.z_dim, sigma2=sigma2, scales=tuple(scales))
     options = {"recon_scale": recon_scale, "reduction": reduction, "jitter": jitter}
     family = terms.matched(arch, kernel, weight, prior, **options)
-    return pretrained(family) if pretrain else family
+    return terms.pretrained(family) if pretrain else family

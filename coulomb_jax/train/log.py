@@ -22,18 +22,17 @@ class Log:
       quiet: no progress bar.
 
     Attributes:
-      seconds: spent on training since the first call, whose time is mostly compilation.
-      steps: played in these seconds.
+      played: by stage the steps after its first call, whose time is mostly compilation, and their seconds.
     """
 
     def __init__(self, folder: str | Path | None, *, quiet: bool = False):
         self._folder = None if folder is None else Path(folder)
         self._quiet = quiet or folder is None
-        self.seconds, self.steps = 0.0, 0
+        self.played: dict[str, tuple[int, float]] = {}
 
     def begin(self, step: int, total: int) -> None:
         """Opens the files at a step, forgetting lines of a cut-off run beyond it."""
-        self._step, self._compiled = step, False
+        self._step, self._stage, self._compiled = step, "", False
         self._bar = tqdm(
             total=total,
             initial=step,
@@ -65,8 +64,8 @@ class Log:
         now = time.perf_counter()
         rate = (step - self._step) / max(now - self._since, 1e-9)
         if self._compiled:
-            self.seconds += now - self._since
-            self.steps += step - self._step
+            steps, seconds = self.played.get(self._stage, (0, 0.0))
+            self.played[self._stage] = steps + step - self._step, seconds + now - self._since
         else:
             self._compiled = True
             self._bar.set_description_str("training", refresh=False)
@@ -93,6 +92,11 @@ class Log:
         self._lines.flush()
         for name, value in plain.items():
             self._events.add_scalar(name, float(np.mean(value)), step)
+
+    def enter(self, stage: str) -> None:
+        """What is written from here on is of this stage, whose program is compiled in its first call."""
+        self._stage, self._compiled = stage, False
+        self._since = time.perf_counter()
 
     def skip(self, step: int) -> None:
         """The steps up to this one are not played: their stage has ended early."""

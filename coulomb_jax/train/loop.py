@@ -165,13 +165,13 @@ def train(
 
         def look(state):
             best, loss = one(state)
-            log.note(step, {"validation/loss": loss})
+            log.note(step, {f"{stage.name}/validation": loss})
             return state._replace(best=feed.replicate(best, local))
 
         return look
 
     def stalled(state):
-        return np.all(np.asarray(state.best["stalls"]) >= validation.patience)
+        return validation.patience and np.all(np.asarray(state.best["stalls"]) >= validation.patience)
 
     def chosen(state):
         """The state on the weights that its stage was for."""
@@ -195,6 +195,8 @@ def train(
                 continue
             end = start + plan.steps[stage.name]
             if step < end:
+                settle()
+                log.enter(stage.name)
                 run = launch(
                     play(family, stage, optimizers, start=start, average=plan.average),
                     examples,
@@ -224,10 +226,10 @@ def train(
                 pending.append((step, metrics))
                 step += steps
                 over = stage.until is not None and ended(stage.until, metrics)
-                if validation and ((step - start) % every == 0 or step == end):
+                if validation and (over or (step - start) % every == 0 or step == end):
                     settle()
                     state = look(state)
-                    over |= bool(validation.patience) and stalled(state)
+                    over |= step - start > validation.after and stalled(state)
                 if over and step < end:
                     settle()
                     log.skip(end)
@@ -262,7 +264,7 @@ def ended(until: tuple[str, float], metrics: Mapping[str, np.ndarray]) -> bool:
 def _chunks(step: int, end: int, dispatch: int, every: int):
     """The calls that play the steps of a stage from `step` to `end`: where each begins, and its length."""
     while step < end:
-        steps = min(dispatch - step % dispatch, every - step % every, end - step)
+        steps = min(dispatch - step % every % dispatch, every - step % every, end - step)
         yield step, steps
         step += steps
 

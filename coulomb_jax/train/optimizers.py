@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import optax
 
 from coulomb_jax.naming import nearest
@@ -63,7 +64,7 @@ def make(
       schedule: "constant"; "cosine", down to `final` times the rate; "exponential", the same
         geometrically; "piecewise", times `factors[i]` from the fraction `at[i]` of the steps on; "plateau",
         times `factors[0]`, the only one, whenever `patience` looks at held-out examples in a row have not
-        found a lower loss than the lowest before, by a ten-thousandth.
+        found a lower loss than the lowest before.
       final: the last rate over the first, in [0, 1]; of a plateau, the least one.
       at: fractions of the steps, in (0, 1), increasing.
       factors: one for each of `at`; they multiply up.
@@ -100,4 +101,6 @@ def _plateau(factors, patience, look, final) -> optax.GradientTransformationExtr
             "a plateau has one factor between 0 and 1 and a patience of at least 1, not "
             f"{tuple(factors)} and {patience}; change `factors` or `patience`"
         )
-    return optax.contrib.reduce_on_plateau(factors[0], patience * look, min_scale=final)
+    # A tolerance relative to the loss would be none where it is negative; optax refuses to have none at all.
+    tolerance = {"rtol": 0.0, "atol": float(np.finfo(np.float32).tiny)}
+    return optax.contrib.reduce_on_plateau(factors[0], patience * look, min_scale=final, **tolerance)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,12 @@ class Profile:
         return self
 
     def __exit__(self, *failure) -> None:
+        if self._folder is not None and self._calls <= FIRST and failure[0] is None:
+            print(
+                f"no trace is written: it begins at the device's call {FIRST + 2}, before which the run has "
+                "ended; lower --config.dispatch",
+                file=sys.stderr,
+            )
         self._stop()
 
     def _stop(self) -> None:

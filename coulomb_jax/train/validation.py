@@ -24,12 +24,14 @@ class Validation(NamedTuple):
     Attributes:
       data: `[m ...]`, or `[repetitions m ...]`, m at least the batch; what exceeds a multiple is left out.
       every: rounds of a stage between two looks.
-      patience: looks without a lower loss after which a stage ends, 0 for none.
+      patience: looks without a lower loss after which a stage ends, in every repetition at once; 0 for none.
+      after: rounds of a stage before which it does not end so.
     """
 
     data: np.ndarray
     every: int
     patience: int = 0
+    after: int = 0
 
 
 def unseen(state: State) -> dict[str, Any]:
@@ -55,9 +57,10 @@ def looks(
 ) -> Callable[[State], tuple[dict[str, Any], np.ndarray]]:
     """A function that looks at a state: what is then remembered, and the loss of each repetition.
 
-    The loss is that of the stage's first move, of nets that do not learn, as in the stage's last round (a
-    warm-up is over), averaged over batches of the held-out examples. Every look has the same noise. All of
-    it runs on one device of each process, and the first one's loss is everybody's.
+    The loss is that of the stage's first move that trains the decoder (of its first one where none does), of
+    nets that do not learn, as in the stage's last round (a warm-up is over), averaged over batches of the
+    held-out examples. Every look has the same noise. All of it runs on one device of each process, and the
+    first one's loss is everybody's.
 
     Args:
       family: that is trained.
@@ -69,7 +72,8 @@ def looks(
       seeds: one a repetition.
       own_data: whether each of them has data of its own.
     """
-    objective, here = stage.updates[0].objective, jax.local_devices()[0]
+    judged = next((update for update in stage.updates if "decoder" in update.learns), stage.updates[0])
+    objective, here = judged.objective, jax.local_devices()[0]
     held = jax.device_put(data, here)
     batches = data.shape[own_data] // batch
     repeated = len(seeds) > 1

@@ -118,7 +118,7 @@ def _every_key(dataset: str, family: str, further: Sequence[str], stages: Sequen
             "sampler": {"name": "prior"},
             "optimizers": {move: _optimizer() for move in moves},
             "average": 0.0,
-            "validation": {"examples": 0, "every": 0, "patience": 0},
+            "validation": {"examples": 0, "every": 0, "patience": 0, "after": 0},
             "checkpoint": {"every": 10_000, "keep": 2},
             "eval": EVAL,
         }

@@ -74,7 +74,7 @@ SETTINGS = {
 INHERITED = {
     name: {k: v for k, v in table.items() if k == "family.variance" or not k.startswith("family.")}
     for name, table in SETTINGS.items()
-    if not name.startswith("grid")
+    if not name.startswith("grid") and not name.endswith(":paper")
 }
 for _set in ("digits", "mnist", "fashion_mnist", "images", "celeba", "cifar10", "svhn"):
     for _preset, _likelihood in LIKELIHOODS.items():

@@ -220,6 +220,7 @@ REFUSED = [
     (["--config=couae.py", "--config.seed=-1"], "seed lies in"),
     (["--config=couae.py", "--config.average=1"], "a share in [0, 1), not 1"),
     (["--config=couae.py", "--config.validation.examples=9"], "at least a batch of 100"),
+    (["--config=couae.py", "--config.validation.patience=9"], "nothing is held out to be looked at"),
     (["--config=couae.py", "--config.validation.examples=401"], "leaves as many, but 401 of 500"),
     (
         ["--config=couae.py", "--config.optimizers.autoencoder.schedule=plateau"],

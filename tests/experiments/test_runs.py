@@ -27,11 +27,18 @@ def test_every_config_runs_on_the_digits(name, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["wae_mmd", "wae_gan"])
-def test_a_stage_that_an_option_adds_has_its_own_steps(name, tmp_path):
+def test_a_stage_that_an_option_adds_has_its_own_steps_and_costs(name, tmp_path, capsys):
     flags = (f"--config={name}.py:tiny", "--config.family.pretrain=True", "--config.steps.pretrain=7")
     results, lines = trained(tmp_path, *flags, "--config.repetitions=2")
     assert results["step"] == 7 + 60
     assert sum("pretrain/loss" in line for line in lines) == 7
+    assert set(results["timing"]["steps_per_second"]) == {"pretrain", "train"}
+    # Encoder alone, 64-256-256-8, forwards and back but for the gradient in the data; both stages told.
+    weights, first = 64 * 256 + 256 * 256 + 256 * 8, 64 * 256
+    count = 2 * (2 * 100 * (3 * weights - first)) / 1e6
+    said = capsys.readouterr().out
+    assert f"pretrain: {count:.3g} MFLOP" in said
+    assert "train: " in said.replace("pretrain: ", "")
 
 
 @pytest.mark.slow
@@ -40,7 +47,7 @@ def test_what_is_held_out_is_looked_at_every_epoch_and_halves_the_rate(tmp_path)
     plateau = {"schedule": "plateau", "factors": "(0.5,)", "patience": 2, "name": "sgd"}
     flags += [f"--config.optimizers.elbo.{key}={value}" for key, value in plateau.items()]
     _, lines = trained(tmp_path, *flags)
-    looks = [line["step"] for line in lines if "validation/loss" in line]
+    looks = [line["step"] for line in lines if "train/validation" in line]
     # 1,301 digits are left, in batches of 100.
     assert looks == [0, 13, 26, 39, 52, 60]
     config = command.parse("digits", [*flags, "--config.devices=1"]).config

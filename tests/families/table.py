@@ -27,7 +27,16 @@ class Row(NamedTuple):
 
 
 # Presets with other nets, moves or derivatives than the config's default.
-VARIANTS = ["rae.py:gradient", "rae.py:spectral", "vae.py:learned"]
+VARIANTS = [
+    "flex_ae.py:smoothing",
+    "rae.py:gradient",
+    "rae.py:spectral",
+    "regularized.py:critic",
+    "regularized.py:ks_covariance",
+    "regularized.py:learned",
+    "vae.py:learned",
+    "vae_flow.py:both",
+]
 CONFIGS = files.names() + VARIANTS
 SETS = {"grid": ((2,), None), "digits": ((8, 8, 1), (0.0, 1.0))}
 

@@ -7,7 +7,6 @@ import pytest
 
 from coulomb_jax import families
 from coulomb_jax.families import terms
-from coulomb_jax.families.pretraining import moments_gap
 from coulomb_jax.nets.architecture import Architecture
 from coulomb_jax.nets.bound import Bound
 from coulomb_jax.train import optimizers
@@ -25,7 +24,7 @@ def gap(z, y):
 def test_the_gap_is_that_of_means_and_covariances():
     random = np.random.default_rng(0)
     z, y = 2.0 * random.normal(size=(50, 3)) + 1.0, random.normal(size=(40, 3))
-    found = moments_gap(jnp.asarray(z, jnp.float32), jnp.asarray(y, jnp.float32))
+    found = terms.moments_gap(jnp.asarray(z, jnp.float32), jnp.asarray(y, jnp.float32))
     np.testing.assert_allclose(found, gap(z, y), rtol=1e-5)
 
 

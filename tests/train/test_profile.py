@@ -110,3 +110,10 @@ def test_a_run_that_ends_within_the_trace_writes_it_and_none_is_written_unasked(
     with profile.Profile(None) as traced:
         assert [float(traced.call(jnp.square, 3.0)) for _ in range(9)] == [9.0] * 9
     assert [path.name for path in tmp_path.iterdir()] == ["short"]
+
+
+def test_a_run_that_ends_before_the_trace_says_so(tmp_path, capsys):
+    with profile.Profile(tmp_path) as traced:
+        traced.call(jnp.sin, jnp.ones(3))
+    assert "no trace is written" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())

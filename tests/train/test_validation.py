@@ -14,7 +14,7 @@ from coulomb_jax.model import Model
 from coulomb_jax.train.checkpoint import Checkpoints
 from coulomb_jax.train.finite import Diverged
 from coulomb_jax.train.log import Log
-from coulomb_jax.train.loop import Plan, train
+from coulomb_jax.train.loop import Plan, _chunks, train
 from coulomb_jax.train.state import weights
 from coulomb_jax.train.validation import Validation
 from tests.families import table
@@ -72,7 +72,7 @@ def test_a_stage_ends_on_the_weights_that_did_best_on_what_is_held_out():
 def test_looks_are_logged_with_the_loss_of_the_weights(tmp_path):
     run(10, held={"every": 4}, log=Log(tmp_path, quiet=True))
     lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
-    looked = {line["step"]: line["validation/loss"] for line in lines if "validation/loss" in line}
+    looked = {line["step"]: line["train/validation"] for line in lines if "train/validation" in line}
     assert list(looked) == [0, 4, 8, 10]
     for rounds, value in looked.items():
         assert value == pytest.approx(loss(history()[rounds]), rel=1e-5)
@@ -87,7 +87,7 @@ def test_a_look_sees_the_objective_of_the_last_round():
 
     class Notes(Log):
         def note(self, step, values):
-            seen[step] = values["validation/loss"]
+            seen[step] = values["train/validation"]
 
     stage = STAGE._replace(updates=(STAGE.updates[0]._replace(objective=growing),))
     run(6, family=ROW.family._replace(stages=(stage, FIT)), held={"every": 3}, log=Notes(None))
@@ -108,6 +108,64 @@ def test_the_best_averages_are_what_is_left_and_not_the_last():
     assert loss(found) == pytest.approx(float(found.best["loss"]), rel=1e-5)
     params, stats = weights(found)
     chex.assert_trees_all_equal((params, stats), (found.params, found.stats))
+
+
+def test_a_stage_does_not_end_for_want_of_patience_before_a_round():
+    still = {"rate": optax.sgd(0.0), "check": lambda state, step: steps.append(step) or {}}
+    steps = []
+    run(40, held={"every": 3, "patience": 2, "after": 13}, **still)
+    assert steps[-1] == 40  # where it was skipped to
+    assert steps[-2] == 14  # the look at 15 ended it
+
+
+def test_a_stage_that_ends_early_between_two_looks_keeps_what_it_learned():
+    until = STAGE._replace(until=("autoencoder/loss", 1e9))
+    family = ROW.family._replace(stages=(until, FIT))
+    chex.assert_trees_all_equal(
+        nets_of(run(30, family=family, held={"every": 20})), nets_of(run(30, family=family))
+    )
+    assert not np.array_equal(
+        *(jax.tree.leaves(nets_of(state))[0] for state in (run(30, family=family), history()[0]))
+    )
+
+
+def test_what_is_looked_at_is_the_move_that_trains_the_decoder():
+    seen = {}
+
+    class Notes(Log):
+        def note(self, step, values):
+            seen[step] = float(values["train/validation"])
+
+    def criticize(nets, x, key):
+        return jax.numpy.mean(nets.encoder(x)) - 1e3, {}
+
+    critic = STAGE.updates[0]._replace(name="critic", objective=criticize, learns=("encoder",))
+    stage = STAGE._replace(updates=(critic, *STAGE.updates))
+    family = ROW.family._replace(stages=(stage, FIT))
+    plan = Plan({"train": 1}, 20, (0,), 1, 7)
+    still = {"critic": optax.sgd(0.0), "autoencoder": optax.sgd(0.0)}
+    train(
+        family,
+        still,
+        POINTS,
+        plan,
+        devices=jax.local_devices()[:1],
+        validation=Validation(HELD, 1),
+        log=Notes(None),
+    )
+    assert seen[0] == pytest.approx(loss(history()[0]), rel=1e-5)
+
+
+def test_looks_leave_few_lengths_of_calls():
+    # Every length is a program of its own to compile.
+    for every, dispatch in ((13, 100), (1527, 100), (250, 100), (4, 3)):
+        chunks = list(_chunks(0, 20_000, dispatch, every))
+        assert len({steps for _, steps in chunks}) <= 3
+        starts = [start for start, _ in chunks]
+        assert set(range(0, 20_000, every)) <= set(starts)
+        # And a run that goes on at the start of any call has the same calls.
+        resumed = list(_chunks(starts[7], 20_000, dispatch, every))
+        assert resumed == chunks[7:]
 
 
 @pytest.mark.parametrize("seeds", [(0,), (3, 4)])
@@ -141,7 +199,7 @@ def test_averages_are_those_of_all_rounds():
 
     class Notes(Log):
         def note(self, step, values):
-            value.append(float(values["validation/loss"]))
+            value.append(float(values["train/validation"]))
 
     averaged = run(6, average=0.3, held={"every": 6}, log=Notes(None))
     assert value[-1] == pytest.approx(loss(averaged), rel=1e-5)
