@@ -62,11 +62,16 @@ class Evaluation:
           step: that the models were trained to; numbers of another are forgotten.
 
         Returns:
-          Metrics of each repetition, and by measure the protocol of its numbers.
+          Metrics of each repetition, and by measure, net of features and sampler, as in fid_lenet/gmm, the
+          protocol of its numbers and under "numbers" their names.
         """
         done = before if before.get("step") == step else {}
         per_model = [dict(one) for one in done.get("repetitions", [{} for _ in self.subjects])]
-        protocols = dict(done.get("protocols", {}))
+        protocols = {
+            label: protocol
+            for label, protocol in done.get("protocols", {}).items()
+            if not per_model[0].keys().isdisjoint(protocol.get("numbers", ()))
+        }
         work = [
             (name, sampler, subjects)
             for name in self.names
@@ -74,24 +79,31 @@ class Evaluation:
         ]
         with tqdm(work, unit="measure", disable=not sys.stderr.isatty()) as bar:
             for name, sampler, subjects in bar:
-                label = f"{name}/{sampler}" if sampler else name
+                label = name + self._ending(name, sampler)
                 bar.set_description_str(label)
                 protocol = self._protocol(name)
-                if protocols.get(label) == protocol:
+                kept = protocols.get(label)
+                if kept and kept == protocol | {"numbers": kept["numbers"]}:
                     continue
-                protocols[label] = protocol
-                for values, subject in zip(per_model, subjects, strict=True):
-                    values |= self._named(name, sampler, measures.MEASURES[name].run(subject))
+                measured = [measures.MEASURES[name].run(subject) for subject in subjects]
+                found = [self._named(name, sampler, values) for values in measured]
+                for values, new in zip(per_model, found, strict=True):
+                    values |= new
+                protocols[label] = protocol | {"numbers": sorted(found[0])}
         return per_model, protocols
 
     def _others(self, name: str):
         return self.drawers.items() if measures.MEASURES[name].drawn else ()
 
     def _named(self, measure: str, sampler: str, values: Mapping[str, float]) -> dict[str, float]:
-        """Numbers by their full names: of the net where it is not Inception's, and of the sampler."""
+        """Numbers by their full names."""
+        ending = self._ending(measure, sampler)
+        return {f"{name}{ending}": value for name, value in values.items()}
+
+    def _ending(self, measure: str, sampler: str) -> str:
+        """Of the net where one is compared by and it is not Inception, and of the sampler."""
         net = self.features.suffix if measures.MEASURES[measure].features else ""
-        behind = f"/{sampler}" if sampler else ""
-        return {f"{name}{net}{behind}": value for name, value in values.items()}
+        return f"{net}/{sampler}" if sampler else net
 
     def _protocol(self, name: str) -> dict[str, Any]:
         measure, subject = measures.MEASURES[name], self.subjects[0]

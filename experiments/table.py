@@ -44,7 +44,7 @@ class Row(NamedTuple):
       system: the family.
       sampler: what samples were drawn by.
       values: mean and standard deviation by metric.
-      protocols: how each was measured.
+      protocols: how they were measured, by measure; under "numbers" the names of what it gave.
     """
 
     run: str
@@ -83,7 +83,7 @@ def rows(folder: Path) -> list[Row]:
             system=config["family"]["name"],
             sampler=sampler,
             values=values,
-            protocols=results.get("protocols", {}),
+            protocols={k: v for k, v in results.get("protocols", {}).items() if "numbers" in v},
         )
         for sampler, values in found.items()
     ]
@@ -128,21 +128,24 @@ def markdown(header: Sequence[str], cells: Sequence[Sequence[str]]) -> str:
     )
 
 
-def protocols(lines: Sequence[Row]) -> str:
-    """What stands under a table: how the numbers were measured, equal protocols told once."""
+def protocols(lines: Sequence[Row], columns: Sequence[str]) -> str:
+    """What stands under a table of these columns: how their numbers were measured, equal protocols once."""
     runs_of: dict[tuple[str, str], list[str]] = {}
     for line in lines:
         for name, protocol in line.protocols.items():
-            words = ", ".join(f"{key} {_short(value)}" for key, value in protocol.items())
+            if set(columns).isdisjoint(number.partition("/")[0] for number in protocol["numbers"]):
+                continue
+            told = {key: value for key, value in protocol.items() if key != "numbers"}
+            words = ", ".join(f"{key} {_short(value)}" for key, value in told.items())
             where = runs_of.setdefault((words, name.partition("/")[0]), [])
             where += [line.run] * (line.run not in where)
-    told: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    alike: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     for (words, measure), where in runs_of.items():
-        told.setdefault((words, tuple(where)), []).append(measure)
+        alike.setdefault((words, tuple(where)), []).append(measure)
     runs = {line.run for line in lines}
     return "\n".join(
         f"- {', '.join(measures)}: {words}" + (f" ({', '.join(where)})" if set(where) != runs else "")
-        for (words, where), measures in told.items()
+        for (words, where), measures in alike.items()
         if words
     )
 
@@ -185,7 +188,7 @@ def main(arguments: Sequence[str]) -> None:
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
-    text = f"{markdown(header, cells)}\n\n{protocols(lines)}\n"
+    text = f"{markdown(header, cells)}\n\n{protocols(lines, header)}\n"
     print(text, end="")
     if asked.out is not None:
         asked.out.parent.mkdir(parents=True, exist_ok=True)

@@ -141,6 +141,43 @@ def test_all_measures_of_a_set_are_those_it_allows():
     assert len(of_vectors) == len(set(of_vectors))
 
 
+def measured_by(monkeypatch, net, before):
+    """What an evaluation by the features of a net leaves behind what was there, and how often it measured."""
+    calls = []
+
+    def fid(s):
+        calls.append(s)
+        return {"fid": float(len(net))}
+
+    store = SimpleNamespace(suffix=f"_{net}", protocol={"net": net})
+    monkeypatch.setattr(evaluation.features, "open_store", lambda options, source: store)
+    monkeypatch.setitem(measures.MEASURES, "fid", measures.MEASURES["fid"]._replace(run=fid))
+    options = ConfigDict(OPTIONS.to_dict() | {"metrics": ("fid",)})
+    evaluated = evaluation.Evaluation([Perfect()], [digits.load()], options, [0], {"gmm": [Perfect()]})
+    per_model, protocols = evaluated.run(before, 1)
+    return {"step": 1, "repetitions": per_model, "protocols": protocols}, len(calls)
+
+
+def test_each_net_of_features_keeps_the_protocol_of_its_numbers(monkeypatch):
+    old = {"step": 1, "repetitions": [{"fid_lenet": 9.0}], "protocols": {"fid": {"net": "lenet"}}}
+    first, calls = measured_by(monkeypatch, "lenet", old)
+    assert calls == 2
+    assert set(first["protocols"]) == {"fid_lenet", "fid_lenet/gmm"}
+    second, calls = measured_by(monkeypatch, "resnet20", first)
+    assert calls == 2
+    assert second["repetitions"] == [
+        {"fid_lenet": 5.0, "fid_lenet/gmm": 5.0, "fid_resnet20": 8.0, "fid_resnet20/gmm": 8.0}
+    ]
+    assert {key: p["net"] for key, p in second["protocols"].items()} == {
+        "fid_lenet": "lenet",
+        "fid_lenet/gmm": "lenet",
+        "fid_resnet20": "resnet20",
+        "fid_resnet20/gmm": "resnet20",
+    }
+    assert second["protocols"]["fid_lenet/gmm"]["numbers"] == ["fid_lenet/gmm"]
+    assert measured_by(monkeypatch, "lenet", second) == (second, 0)
+
+
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """A run on the digits that has trained a little, and its results."""
@@ -172,7 +209,7 @@ def test_more_is_measured_later_and_nothing_again(trained, capsys, monkeypatch, 
     new = set(after["metrics"]) - set(before["metrics"])
     assert {"prd_f8_recall_lenet", "prd_f8_recall_lenet/gaussian", "clustering_hungarian"} <= new
     assert "latent_mmd2/gaussian" in new
-    assert after["protocols"]["prd"]["net"] == "lenet"
+    assert after["protocols"]["prd_lenet"]["net"] == "lenet"
     assert after["timing"]["train_seconds"] == before["timing"]["train_seconds"]
     for name in ("samples-gaussian", "precision-recall", "interpolations", "neighbours", "attributes"):
         assert (folder / "figures" / f"{name}.png").is_file()
