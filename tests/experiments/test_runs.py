@@ -35,6 +35,17 @@ def test_a_stage_that_an_option_adds_has_its_own_steps(name, tmp_path):
 
 
 @pytest.mark.slow
+def test_what_is_fitted_at_the_end_is_fitted_for_a_look_during_training_too(tmp_path):
+    flags = ("--config=wae_mmd.py:tiny", "--config.sampler.name=bank", "--config.eval.every=20")
+    results, lines = trained(tmp_path, *flags)
+    looks = {line["step"]: line for line in lines if "eval/latent_mmd2" in line}
+    assert sorted(looks) == [20, 40, 60]
+    for look in looks.values():  # stored codes follow the codes' law; zeros, as the arrays begin, do not
+        assert abs(look["eval/latent_mmd2"][0]) < 4 * look["eval/latent_mmd2_error"][0]
+    assert looks[60]["eval/latent_mmd2"] == [results["metrics"]["latent_mmd2"]]
+
+
+@pytest.mark.slow
 def test_what_is_held_out_is_looked_at_every_epoch_and_halves_the_rate(tmp_path):
     flags = ["--config=vae.py:tiny", "--config.validation.examples=200", "--config.average=0.5"]
     plateau = {"schedule": "plateau", "factors": "(0.5,)", "patience": 2, "name": "sgd"}
