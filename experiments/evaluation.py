@@ -109,6 +109,7 @@ class Evaluation:
         measure, subject = measures.MEASURES[name], self.subjects[0]
         protocol = {key: self.options[key] for key in measure.options}
         protocol |= {"test": len(subject.test)} if "samples" in measure.options else {}
+        protocol |= measure.used(subject)
         return protocol | (dict(self.features.protocol) if measure.features else {})
 
 

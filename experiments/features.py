@@ -30,12 +30,13 @@ class FeatureStore:
 
     Attributes:
       suffix: what the names of its numbers end with; empty for Inception.
+      dim: how many features a picture has.
       protocol: of every number that comes from it.
     """
 
     def __init__(self, features: nets.Features):
         self._features = features
-        self.suffix = features.name.removeprefix("fid")
+        self.suffix, self.dim = features.name.removeprefix("fid"), features.dim
         self.protocol = dict(features.protocol)
         self._tests: dict[tuple[str, int], np.ndarray] = {}
         self._statistics: dict[tuple[str, int], frechet.Statistics] = {}

@@ -13,6 +13,7 @@ from coulomb_jax import mmd
 from coulomb_jax.data import digits, grid
 from coulomb_jax.data.source import Source
 from coulomb_jax.family import MmdLoss
+from coulomb_jax.metrics import frechet
 from experiments import evaluate, evaluation, gallery, measures, run, subject, table
 from experiments.configs import couae
 from experiments.settings import EVAL
@@ -156,6 +157,53 @@ def measured_by(monkeypatch, net, before):
     evaluated = evaluation.Evaluation([Perfect()], [digits.load()], options, [0], {"gmm": [Perfect()]})
     per_model, protocols = evaluated.run(before, 1)
     return {"step": 1, "repetitions": per_model, "protocols": protocols}, len(calls)
+
+
+class Counted:
+    """Features of pictures that are drawn, as many as they are asked for."""
+
+    suffix, protocol = "_drawn", {"net": "drawn"}
+
+    def __init__(self, dim):
+        self.dim = dim
+
+    def __call__(self, images):
+        return np.random.default_rng(len(images)).normal(size=(len(images), self.dim))
+
+    def of_test(self, subject):
+        return self(subject.test)
+
+    def statistics(self, subject):
+        return frechet.statistics(self.of_test(subject))
+
+
+class Black(Perfect):
+    """A model of digits that paints them all black."""
+
+    pixel_range = (0.0, 1.0)
+
+    def decode(self, z):
+        return np.zeros((len(z), 8, 8, 1), np.float32)
+
+
+def measured(monkeypatch, name, **options):
+    """The numbers and the protocol of one measure of digits, by features that are drawn."""
+    monkeypatch.setattr(evaluation.features, "open_store", lambda options, source: Counted(2))
+    options = ConfigDict(OPTIONS.to_dict() | options | {"metrics": (name,)})
+    (values,), protocols = evaluation.Evaluation([Black()], [digits.load()], options, [0]).run({}, 1)
+    (protocol,) = protocols.values()
+    return values, protocol
+
+
+def test_the_interval_of_the_distance_counts_the_error_of_the_test_set(monkeypatch):
+    values, protocol = measured(monkeypatch, "fid_interval", samples=3000)
+    assert protocol["resamples"] == 100
+    assert measures.resamples(SimpleNamespace(features=Counted(2048))) == 20
+    # 296 test examples are ten times fewer than samples: nearly all of the error is theirs.
+    store, source = Counted(2), digits.load()
+    generated, test = store(source.test[:1].repeat(3000, 0)), store(source.test)
+    alone = frechet.frechet_interval(0, test, frechet.statistics(generated), resamples=400).standard_error
+    assert values["fid_standard_error_drawn"] == pytest.approx(alone, rel=0.4)
 
 
 def test_each_net_of_features_keeps_the_protocol_of_its_numbers(monkeypatch):
