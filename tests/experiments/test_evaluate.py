@@ -1,6 +1,7 @@
 """The numbers of a run, on models whose numbers are known, and the command that takes more of them."""
 
 import json
+import math
 import sys
 from types import SimpleNamespace
 
@@ -204,6 +205,34 @@ def test_the_interval_of_the_distance_counts_the_error_of_the_test_set(monkeypat
     generated, test = store(source.test[:1].repeat(3000, 0)), store(source.test)
     alone = frechet.frechet_interval(0, test, frechet.statistics(generated), resamples=400).standard_error
     assert values["fid_standard_error_drawn"] == pytest.approx(alone, rel=0.4)
+
+
+def test_as_many_samples_as_test_examples_are_compared_by_their_neighbours(monkeypatch):
+    values, protocol = measured(monkeypatch, "coverage")
+    assert protocol["compared"] == 296
+    # For one law and n = m = 296, k = 5: 1 - (n-1)...(n-k) / (2n-1)...(2n-k), whose deviation is about 0.02;
+    # 3,000 samples would cover all.
+    expected = 1 - math.prod((296 - i) / (592 - i) for i in range(1, 6))
+    assert values["coverage_drawn"] == pytest.approx(expected, abs=0.03)
+    assert values["coverage_drawn"] < 1
+
+
+@pytest.mark.parametrize(
+    ("name", "numbers"),
+    [
+        ("latent_mmd2", {"codes": 296}),
+        ("latent_test", {"codes": 296}),
+        ("latent_dimensions", {"codes": 296}),
+        ("prd", {"compared": 296, "samples": 3000, "test": 296}),
+        ("features_mmd", {"compared_samples": 1000, "compared_test": 296}),
+        ("reconstruction", {"test": 296, "train": 296}),
+    ],
+)
+def test_a_protocol_tells_the_numbers_that_were_used(name, numbers, monkeypatch):
+    monkeypatch.setitem(measures.MEASURES, name, measures.MEASURES[name]._replace(run=lambda s: {"one": 1.0}))
+    _, protocol = measured(monkeypatch, name, codes=1000)
+    assert numbers.items() <= protocol.items()
+    assert name != "latent_dimensions" or "samples" not in protocol
 
 
 def test_each_net_of_features_keeps_the_protocol_of_its_numbers(monkeypatch):
