@@ -46,14 +46,19 @@ def draw(
         shown.append(folder / f"{name}.png")
         return shown[-1]
 
-    z = s.model.encode(spread_out(s.source.test, 5000))
-    figures.codes_and_prior(page("codes"), z, s.drawn(5000), title=title)
+    z = s.codes(5000)  # draws of the posteriors: their means alone would be narrower than a prior they fit
+    figures.codes_and_prior(page("codes"), z, s.drawn(len(z)), title=title)
     mean_codes = s.test_codes
     active = latent.active_dimensions(mean_codes)
     covariance = latent.covariance(mean_codes)[1]
     if active.sum() > 1:
         figures.latent_covariance(
-            page("covariance"), covariance, active=active, samples=len(mean_codes), title=title
+            page("covariance"),
+            covariance,
+            active=active,
+            samples=len(mean_codes),
+            of="posterior means",
+            title=title,
         )
     figures.training_curves(page("curves"), read(folder.parent / "metrics.jsonl"), title=title)
     everyone = {"": s} | {f"-{name}": other for name, other in others.items()}
@@ -66,8 +71,10 @@ def draw(
             look = _look(s, title + ending.replace("-", ", "))
             figures.image_grid(page(f"samples{ending}"), one.units(one.samples[:SHOWN]), **look)
         _pictures(s, page, _look(s, title))
-    curves = {name: one.measured_curve for name, one in {sampler: s, **others}.items() if one.measured_curve}
-    if curves:
+    drawers = {sampler: s, **others}
+    if any(one.measured_curve for one in drawers.values()):
+        # Those whose numbers were there before are drawn too: the page would lose them.
+        curves = {name: one.measured_curve or one.precision_recall() for name, one in drawers.items()}
         _precision(curves, page("precision-recall"), title)
     return shown
 

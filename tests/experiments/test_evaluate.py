@@ -255,6 +255,27 @@ def test_each_net_of_features_keeps_the_protocol_of_its_numbers(monkeypatch):
     assert measured_by(monkeypatch, "lenet", second) == (second, 0)
 
 
+def test_the_page_of_codes_shows_draws_and_as_many_of_the_prior(monkeypatch, tmp_path):
+    class Posterior(Perfect):
+        def encode(self, x, *, key=None):
+            means = np.zeros((len(x), 2), np.float32)
+            return means if key is None else means + np.asarray(jax.random.normal(key, means.shape))
+
+    class Shown(Exception):
+        pass
+
+    def shown(path, codes, prior, **look):
+        raise Shown(codes, prior)
+
+    monkeypatch.setattr(gallery.figures, "codes_and_prior", shown)
+    one = subject.Subject(Posterior(), grid.load(test_points=700), OPTIONS, 0)
+    with pytest.raises(Shown) as seen:
+        gallery.draw(one, tmp_path, "a", {}, sampler="prior", others={})
+    codes, prior = seen.value.args
+    assert len(codes) == len(prior) == 700
+    np.testing.assert_allclose(codes.std(0), 1, atol=0.1)  # a deviation over 700 draws errs by 0.027
+
+
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """A run on the digits that has trained a little, and its results."""
@@ -291,6 +312,13 @@ def test_more_is_measured_later_and_nothing_again(trained, capsys, monkeypatch, 
     for name in ("samples-gaussian", "precision-recall", "interpolations", "neighbours", "attributes"):
         assert (folder / "figures" / f"{name}.png").is_file()
     assert len(table.rows(folder)) == 2
+    shown = []
+    monkeypatch.setattr(gallery.figures, "precision_recall_curves", lambda path, *a, **k: shown.append(a))
+    evaluate.main([word.replace("gaussian", "bank") for word in asked])
+    (((curves, scores),)) = shown
+    assert list(curves) == list(scores) == ["prior", "bank"]
+    assert scores["prior"][0] == after["metrics"]["prd_f8_recall_lenet"]
+    after = json.loads((folder / "results.json").read_text())
     # A measure that is asked for again by the same protocol would fail here.
     monkeypatch.setattr(subject.Subject, "precision_recall", None)
     evaluate.main(asked)

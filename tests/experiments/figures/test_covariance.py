@@ -19,7 +19,7 @@ def panels(page):
 
 def test_maps_and_bars_agree_with_numpy(tmp_path, pages, random, legible):
     codes = random.standard_normal((500, 6)) @ random.standard_normal((6, 6))
-    figures.latent_covariance(tmp_path / "a.png", np.cov(codes.T), samples=500, title="a")
+    figures.latent_covariance(tmp_path / "a.png", np.cov(codes.T), samples=500, of="means", title="a")
     left, variances, right, strengths = panels(pages[0])
     off = ~np.eye(6, dtype=bool)
     for image, expected in ((left, np.cov(codes.T)), (right, np.corrcoef(codes.T))):
@@ -36,7 +36,7 @@ def test_maps_and_bars_agree_with_numpy(tmp_path, pages, random, legible):
     nac, floor = np.mean(rows), math.sqrt(2 / (math.pi * 500))
     assert [line.get_ydata()[0] for line in strengths.lines] == pytest.approx([nac, floor])
     assert (
-        f"between 6 of 6 dimensions: {nac:.3g} (line) · independent ones, 500 codes: 0.0357"
+        f"between 6 of 6 dimensions: {nac:.3g} (line) · independent ones, 500 means: 0.0357"
         in words(pages[0])[1]
     )
     legible(pages[0])
