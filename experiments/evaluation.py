@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,12 +54,18 @@ class Evaluation:
             for name, drawing in (drawers or {}).items()
         }
 
-    def run(self, before: Mapping[str, Any], step: int) -> tuple[list[dict[str, float]], dict[str, Any]]:
+    def run(
+        self,
+        before: Mapping[str, Any],
+        step: int,
+        keep: Callable[[list[dict[str, float]], dict[str, Any]], None] = lambda *found: None,
+    ) -> tuple[list[dict[str, float]], dict[str, Any]]:
         """Measures what was not measured before.
 
         Args:
           before: the earlier contents of `results.json`, empty where there are none.
           step: that the models were trained to; numbers of another are forgotten.
+          keep: is given what will be returned after every measure, which may take minutes.
 
         Returns:
           Metrics of each repetition, and by measure, net of features and sampler, as in fid_lenet/gmm, the
@@ -90,6 +96,7 @@ class Evaluation:
                 for values, new in zip(per_model, found, strict=True):
                     values |= new
                 protocols[label] = protocol | {"numbers": sorted(found[0])}
+                keep(per_model, protocols)
         return per_model, protocols
 
     def _others(self, name: str):
@@ -127,6 +134,8 @@ def conclude(
 ) -> dict[str, Any]:
     """Measures a run, merges the numbers into its `results.json`, draws its figures and prints both.
 
+    The file is written after every measure: an evaluation that is stopped goes on where it was.
+
     Args:
       workdir: the run folder.
       config: of the run, as plain values.
@@ -145,29 +154,34 @@ def conclude(
     before = json.loads(written.read_text()) if written.is_file() else {}
     seeds = [config["seed"] + r for r in range(config["repetitions"])]
     evaluation = Evaluation(models, sources, options, seeds, drawers)
-    began = time.perf_counter()
-    per_model, protocols = evaluation.run(before, step)
-    means, spread = summary(per_model)
-    took = {}
-    if per_model != before.get("repetitions"):
-        took["evaluate_seconds"] = round(time.perf_counter() - began, 2)
-    results = {
-        "step": step,
-        "metrics": means,
-        "standard_deviations": spread,
-        "repetitions": per_model,
-        "references": ceiling(sources[0]) | published(config, sources[0], means),
-        "protocol": {
-            "data": sources[0].name,
-            "data_details": sources[0].details or {},
-            "fingerprints": sorted({s.fingerprint for s in sources}),
-            "train": len(sources[0].train),
-            "test": len(sources[0].test),
-        },
-        "protocols": protocols,
-        "timing": dict(timing or before.get("timing", {})) | took,
-    }
-    folder.write(written, results)
+    limits, began = ceiling(sources[0]), time.perf_counter()
+
+    def keep(per_model: list[dict[str, float]], protocols: Mapping[str, Any]) -> dict[str, Any]:
+        means, spread = summary(per_model)
+        took = {}
+        if per_model != before.get("repetitions"):
+            took["evaluate_seconds"] = round(time.perf_counter() - began, 2)
+        results = {
+            "step": step,
+            "metrics": means,
+            "standard_deviations": spread,
+            "repetitions": per_model,
+            "references": limits | published(config, sources[0], means),
+            "protocol": {
+                "data": sources[0].name,
+                "data_details": sources[0].details or {},
+                "fingerprints": sorted({s.fingerprint for s in sources}),
+                "train": len(sources[0].train),
+                "test": len(sources[0].test),
+            },
+            "protocols": protocols,
+            "timing": dict(timing or before.get("timing", {})) | took,
+        }
+        folder.write(written, results)
+        return results
+
+    per_model, protocols = evaluation.run(before, step, keep)
+    results = keep(per_model, protocols)
     print(report(results))
     print(f"results: {written}", flush=True)
     others = {name: subjects[0] for name, subjects in evaluation.drawers.items()}

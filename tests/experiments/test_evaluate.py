@@ -255,6 +255,36 @@ def test_each_net_of_features_keeps_the_protocol_of_its_numbers(monkeypatch):
     assert measured_by(monkeypatch, "lenet", second) == (second, 0)
 
 
+def test_an_evaluation_that_is_stopped_keeps_what_it_has_measured(monkeypatch, tmp_path):
+    def stopped(s):
+        raise KeyboardInterrupt
+
+    def clustered(s):
+        return {"clustering_hungarian": 50.0}
+
+    measure = measures.MEASURES["clustering"]
+    monkeypatch.setitem(measures.MEASURES, "clustering", measure._replace(run=stopped))
+    monkeypatch.setattr(gallery, "draw", lambda *a, **k: [])
+    config = {"seed": 0, "repetitions": 1, "family": {"name": "couae"}, "sampler": {"name": "prior"}}
+    config["data"] = {"name": "digits"}
+    options = ConfigDict(OPTIONS.to_dict() | {"metrics": ("latent_mmd2", "clustering")})
+    arguments = (tmp_path, config, options, [Black()], [digits.load()])
+    with pytest.raises(KeyboardInterrupt):
+        evaluation.conclude(*arguments, step=1, title="a")
+    kept = json.loads((tmp_path / "results.json").read_text())
+    assert (
+        set(kept["metrics"])
+        == {"latent_mmd2", "latent_mmd2_error"}
+        == set(kept["protocols"]["latent_mmd2"]["numbers"])
+    )
+    monkeypatch.setitem(measures.MEASURES, "clustering", measure._replace(run=clustered))
+    monkeypatch.setitem(
+        measures.MEASURES, "latent_mmd2", measures.MEASURES["latent_mmd2"]._replace(run=stopped)
+    )
+    both = evaluation.conclude(*arguments, step=1, title="a")
+    assert both["metrics"] == kept["metrics"] | {"clustering_hungarian": 50.0}
+
+
 def test_the_page_of_codes_shows_draws_and_as_many_of_the_prior(monkeypatch, tmp_path):
     class Posterior(Perfect):
         def encode(self, x, *, key=None):
