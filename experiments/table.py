@@ -90,7 +90,7 @@ def rows(folder: Path) -> list[Row]:
 
 
 def table(lines: Sequence[Row], metrics: Sequence[str] = ()) -> tuple[list[str], list[list[str]]]:
-    """Header and cells.
+    """Header and cells, the run's folder first where two lines are otherwise of the same name.
 
     Args:
       lines: of any runs.
@@ -104,18 +104,30 @@ def table(lines: Sequence[Row], metrics: Sequence[str] = ()) -> tuple[list[str],
         if name not in there:
             raise ValueError(f"no run has the metric {name}; they have {', '.join(sorted(there))}")
     chosen = list(metrics) or [f"{name}{net}" for name in ORDER for net in NETS if f"{name}{net}" in there]
-    header = ["data", "system", "sampler"]
+    names = _run_names(lines)
+    header = ["run"] * bool(names) + ["data", "system", "sampler"]
     for name in chosen:
         header += [name, "published", "difference"] if _published_any(lines, name) else [name]
     cells = []
     for line in lines:
-        row = [line.dataset, line.system, line.sampler]
+        row = [names[line.run]] if names else []
+        row += [line.dataset, line.system, line.sampler]
         for name in chosen:
             row.append(str(line.values.get(name, "")))
             if _published_any(lines, name):
                 row += _beside(line, name)
         cells.append(row)
     return header, cells
+
+
+def _run_names(lines: Sequence[Row]) -> dict[str, str]:
+    """The folders' names, their paths where two are alike; nothing where all lines differ without."""
+    labels = [(line.dataset, line.system, line.sampler) for line in lines]
+    if len(set(labels)) == len(labels):
+        return {}
+    runs = dict.fromkeys(line.run for line in lines)
+    names = {run: Path(run).resolve().name for run in runs}
+    return names if len(set(names.values())) == len(names) else {run: run for run in runs}
 
 
 def markdown(header: Sequence[str], cells: Sequence[Sequence[str]]) -> str:

@@ -88,6 +88,19 @@ def test_measures_of_one_protocol_share_a_line_and_those_of_no_column_have_none(
     assert table.protocols(lines, columns[:2]) == f"- fid_lenet: net lenet, {digits}"
 
 
+def test_runs_of_one_system_are_told_apart_by_their_folders(tmp_path):
+    a, b, c = (run(tmp_path / name, metrics={"other": 1.0}) for name in ("x/a", "x/b", "y/a"))
+    other = run(tmp_path / "d", family="vae", metrics={"other": 1.0})
+
+    def named(*folders):
+        header, cells = table.table([line for one in folders for line in table.rows(one)], ["other"])
+        return header[0], [row[0] for row in cells]
+
+    assert named(a, b, other) == ("run", ["a", "b", "d"])
+    assert named(a, c) == ("run", [str(a), str(c)])
+    assert named(a, other) == ("data", ["celeba", "celeba"])
+
+
 def test_a_subset_is_set_beside_nothing(tmp_path):
     header, cells = table.table(table.rows(run(tmp_path / "a", data="celeba subset", metrics={"fid": 57.0})))
     assert (header, cells) == (
