@@ -135,7 +135,7 @@ def _column(page: Page, left: float, values: np.ndarray, bars: np.ndarray, name:
 
 
 def _limit(largest: float, least: float) -> float:
-    """The smallest of ..., 0.1, 0.2, 0.5, 1, 2, ... not below either, so that noise alone stays pale."""
+    """The smallest of ..., 0.1, 0.2, 0.3, 0.5, 1, 2, ... not below either, so that noise alone stays pale."""
     decades = 10.0 ** np.arange(-300, 300)
-    ladder = np.sort(np.concatenate([decades, 2 * decades, 5 * decades]))
+    ladder = np.sort(np.concatenate([step * decades for step in (1, 2, 3, 5)]))
     return ladder[np.searchsorted(ladder, max(largest, least) * (1 - 1e-9))]

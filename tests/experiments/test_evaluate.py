@@ -15,7 +15,7 @@ from coulomb_jax.data import digits, grid
 from coulomb_jax.data.source import Source
 from coulomb_jax.family import MmdLoss
 from coulomb_jax.metrics import frechet
-from experiments import evaluate, evaluation, gallery, measures, run, subject, table
+from experiments import evaluate, evaluation, features, gallery, measures, run, subject, table
 from experiments.configs import couae
 from experiments.settings import EVAL
 
@@ -235,6 +235,19 @@ def test_a_protocol_tells_the_numbers_that_were_used(name, numbers, monkeypatch)
     assert name != "latent_dimensions" or "samples" not in protocol
 
 
+@pytest.mark.parametrize(
+    ("kind", "published", "told"), [("inception", False, 1), ("inception", True, 0), ("lenet", False, 0)]
+)
+def test_weights_that_are_not_those_of_fid_are_told(kind, published, told, monkeypatch, capsys, tmp_path):
+    protocol = {"weights_published": published, "weights_sha256": "abcdef"}
+    net = SimpleNamespace(name="fid", dim=2, protocol=protocol)
+    monkeypatch.setattr(features.nets, "load", lambda kind, weights: net)
+    options = ConfigDict(EVAL | {"features": kind, "weights": str(tmp_path / f"{kind}{published}.npz")})
+    features.open_store(options, digits.load())
+    shown = capsys.readouterr().err
+    assert shown.count("warning") == shown.count("abcdef") == told
+
+
 def test_each_net_of_features_keeps_the_protocol_of_its_numbers(monkeypatch):
     old = {"step": 1, "repetitions": [{"fid_lenet": 9.0}], "protocols": {"fid": {"net": "lenet"}}}
     first, calls = measured_by(monkeypatch, "lenet", old)
@@ -253,6 +266,26 @@ def test_each_net_of_features_keeps_the_protocol_of_its_numbers(monkeypatch):
     }
     assert second["protocols"]["fid_lenet/gmm"]["numbers"] == ["fid_lenet/gmm"]
     assert measured_by(monkeypatch, "lenet", second) == (second, 0)
+
+
+def test_figures_say_what_drew_their_pictures(monkeypatch, tmp_path):
+    class Recorder:
+        def __getattr__(self, name):
+            return lambda path, *a, **look: drawn.__setitem__(path.stem, (a, look))
+
+    drawn = {}
+    monkeypatch.setattr(gallery, "figures", Recorder())
+    (tmp_path / "metrics.jsonl").touch()
+    one = subject.Subject(Black(), digits.load(), OPTIONS, 0)
+    other = {"gmm": one.drawing(Black())}
+    gallery.draw(one, tmp_path / "figures", "vae on digits", {}, sampler="bank", others=other)
+    titles = {name: look["title"] for name, (_, look) in drawn.items()}
+    assert titles["samples"] == titles["neighbours"] == "vae on digits, sampler bank"
+    assert titles["samples-gmm"] == "vae on digits, sampler gmm"
+    assert titles["interpolations"] == "vae on digits, between reconstructions"
+    assert drawn["covariance"][1]["of"] == "posterior means"
+    assert drawn["neighbours"][1]["unit"] == "8-bit levels"
+    assert drawn["attributes"][0][1] == [f"towards class {k}" for k in range(10)]
 
 
 def test_an_evaluation_that_is_stopped_keeps_what_it_has_measured(monkeypatch, tmp_path):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from experiments import figures
-from experiments.figures.covariance import SIGNS
+from experiments.figures.covariance import SIGNS, _limit
 
 
 def words(page):
@@ -28,7 +28,7 @@ def test_maps_and_bars_agree_with_numpy(tmp_path, pages, random, legible):
         np.testing.assert_allclose(drawn[off], expected[off], rtol=1e-9)
         low, high = image.get_clim()
         assert -low == high >= np.abs(expected[off]).max()
-        assert high <= 2.5 * np.abs(expected[off]).max()
+        assert high <= 2 * np.abs(expected[off]).max()
     np.testing.assert_allclose([bar.get_height() for bar in variances.patches], codes.var(axis=0, ddof=1))
     sizes = np.abs(np.corrcoef(codes.T))
     rows = [(sum(row) - 1) / 5 for row in sizes]
@@ -40,6 +40,13 @@ def test_maps_and_bars_agree_with_numpy(tmp_path, pages, random, legible):
         in words(pages[0])[1]
     )
     legible(pages[0])
+
+
+@pytest.mark.parametrize(
+    ("largest", "limit"), [(0.02, 0.1), (0.1, 0.1), (0.21, 0.3), (0.31, 0.5), (0.6, 1), (1.1, 2), (25.0, 30)]
+)
+def test_colours_end_on_a_ladder_of_small_steps(largest, limit):
+    assert _limit(largest, 0.1) == pytest.approx(limit)
 
 
 def test_zero_is_white_and_signs_have_their_colours():
