@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,19 +54,30 @@ class Evaluation:
             for name, drawing in (drawers or {}).items()
         }
 
-    def run(self, before: Mapping[str, Any], step: int) -> tuple[list[dict[str, float]], dict[str, Any]]:
+    def run(
+        self,
+        before: Mapping[str, Any],
+        step: int,
+        keep: Callable[[list[dict[str, float]], dict[str, Any]], None] = lambda *found: None,
+    ) -> tuple[list[dict[str, float]], dict[str, Any]]:
         """Measures what was not measured before.
 
         Args:
           before: the earlier contents of `results.json`, empty where there are none.
           step: that the models were trained to; numbers of another are forgotten.
+          keep: is given what will be returned after every measure, which may take minutes.
 
         Returns:
-          Metrics of each repetition, and by measure the protocol of its numbers.
+          Metrics of each repetition, and by measure, net of features and sampler, as in fid_lenet/gmm, the
+          protocol of its numbers and under "numbers" their names.
         """
         done = before if before.get("step") == step else {}
         per_model = [dict(one) for one in done.get("repetitions", [{} for _ in self.subjects])]
-        protocols = dict(done.get("protocols", {}))
+        protocols = {
+            label: protocol
+            for label, protocol in done.get("protocols", {}).items()
+            if not per_model[0].keys().isdisjoint(protocol.get("numbers", ()))
+        }
         work = [
             (name, sampler, subjects)
             for name in self.names
@@ -74,29 +85,38 @@ class Evaluation:
         ]
         with tqdm(work, unit="measure", disable=not sys.stderr.isatty()) as bar:
             for name, sampler, subjects in bar:
-                label = f"{name}/{sampler}" if sampler else name
+                label = name + self._ending(name, sampler)
                 bar.set_description_str(label)
                 protocol = self._protocol(name)
-                if protocols.get(label) == protocol:
+                kept = protocols.get(label)
+                if kept and kept == protocol | {"numbers": kept["numbers"]}:
                     continue
-                protocols[label] = protocol
-                for values, subject in zip(per_model, subjects, strict=True):
-                    values |= self._named(name, sampler, measures.MEASURES[name].run(subject))
+                measured = [measures.MEASURES[name].run(subject) for subject in subjects]
+                found = [self._named(name, sampler, values) for values in measured]
+                for values, new in zip(per_model, found, strict=True):
+                    values |= new
+                protocols[label] = protocol | {"numbers": sorted(found[0])}
+                keep(per_model, protocols)
         return per_model, protocols
 
     def _others(self, name: str):
         return self.drawers.items() if measures.MEASURES[name].drawn else ()
 
     def _named(self, measure: str, sampler: str, values: Mapping[str, float]) -> dict[str, float]:
-        """Numbers by their full names: of the net where it is not Inception's, and of the sampler."""
+        """Numbers by their full names."""
+        ending = self._ending(measure, sampler)
+        return {f"{name}{ending}": value for name, value in values.items()}
+
+    def _ending(self, measure: str, sampler: str) -> str:
+        """Of the net where one is compared by and it is not Inception, and of the sampler."""
         net = self.features.suffix if measures.MEASURES[measure].features else ""
-        behind = f"/{sampler}" if sampler else ""
-        return {f"{name}{net}{behind}": value for name, value in values.items()}
+        return f"{net}/{sampler}" if sampler else net
 
     def _protocol(self, name: str) -> dict[str, Any]:
         measure, subject = measures.MEASURES[name], self.subjects[0]
         protocol = {key: self.options[key] for key in measure.options}
         protocol |= {"test": len(subject.test)} if "samples" in measure.options else {}
+        protocol |= measure.used(subject)
         return protocol | (dict(self.features.protocol) if measure.features else {})
 
 
@@ -113,6 +133,8 @@ def conclude(
     timing: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Measures a run, merges the numbers into its `results.json`, draws its figures and prints both.
+
+    The file is written after every measure: an evaluation that is stopped goes on where it was.
 
     Args:
       workdir: the run folder.
@@ -132,29 +154,34 @@ def conclude(
     before = json.loads(written.read_text()) if written.is_file() else {}
     seeds = [config["seed"] + r for r in range(config["repetitions"])]
     evaluation = Evaluation(models, sources, options, seeds, drawers)
-    began = time.perf_counter()
-    per_model, protocols = evaluation.run(before, step)
-    means, spread = summary(per_model)
-    took = {}
-    if per_model != before.get("repetitions"):
-        took["evaluate_seconds"] = round(time.perf_counter() - began, 2)
-    results = {
-        "step": step,
-        "metrics": means,
-        "standard_deviations": spread,
-        "repetitions": per_model,
-        "references": ceiling(sources[0]) | published(config, sources[0], means),
-        "protocol": {
-            "data": sources[0].name,
-            "data_details": sources[0].details or {},
-            "fingerprints": sorted({s.fingerprint for s in sources}),
-            "train": len(sources[0].train),
-            "test": len(sources[0].test),
-        },
-        "protocols": protocols,
-        "timing": dict(timing or before.get("timing", {})) | took,
-    }
-    folder.write(written, results)
+    limits, began = ceiling(sources[0]), time.perf_counter()
+
+    def keep(per_model: list[dict[str, float]], protocols: Mapping[str, Any]) -> dict[str, Any]:
+        means, spread = summary(per_model)
+        took = {}
+        if per_model != before.get("repetitions"):
+            took["evaluate_seconds"] = round(time.perf_counter() - began, 2)
+        results = {
+            "step": step,
+            "metrics": means,
+            "standard_deviations": spread,
+            "repetitions": per_model,
+            "references": limits | published(config, sources[0], means),
+            "protocol": {
+                "data": sources[0].name,
+                "data_details": sources[0].details or {},
+                "fingerprints": sorted({s.fingerprint for s in sources}),
+                "train": len(sources[0].train),
+                "test": len(sources[0].test),
+            },
+            "protocols": protocols,
+            "timing": dict(timing or before.get("timing", {})) | took,
+        }
+        folder.write(written, results)
+        return results
+
+    per_model, protocols = evaluation.run(before, step, keep)
+    results = keep(per_model, protocols)
     print(report(results))
     print(f"results: {written}", flush=True)
     others = {name: subjects[0] for name, subjects in evaluation.drawers.items()}

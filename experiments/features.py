@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from functools import lru_cache
 from pathlib import Path
 
@@ -30,12 +31,13 @@ class FeatureStore:
 
     Attributes:
       suffix: what the names of its numbers end with; empty for Inception.
+      dim: how many features a picture has.
       protocol: of every number that comes from it.
     """
 
     def __init__(self, features: nets.Features):
         self._features = features
-        self.suffix = features.name.removeprefix("fid")
+        self.suffix, self.dim = features.name.removeprefix("fid"), features.dim
         self.protocol = dict(features.protocol)
         self._tests: dict[tuple[str, int], np.ndarray] = {}
         self._statistics: dict[tuple[str, int], frechet.Statistics] = {}
@@ -105,6 +107,13 @@ def learned(source: Source) -> Path:
 @lru_cache(maxsize=2)
 def _opened(kind: str, weights: Path) -> FeatureStore:
     try:
-        return FeatureStore(nets.load(kind, weights))
+        store = FeatureStore(nets.load(kind, weights))
     except FileNotFoundError as error:
         raise ValueError(f"there is no file of weights {weights}; see --config.eval.weights") from error
+    if kind == "inception" and not store.protocol["weights_published"]:
+        print(
+            f"warning: FID is of the weights with sha256 {nets.KINDS[kind].published}, but {weights} has "
+            f"{store.protocol['weights_sha256']}: the numbers compare with none that is published",
+            file=sys.stderr,
+        )
+    return store

@@ -46,28 +46,33 @@ def draw(
         shown.append(folder / f"{name}.png")
         return shown[-1]
 
-    z = s.model.encode(spread_out(s.source.test, 5000))
-    figures.codes_and_prior(page("codes"), z, s.drawn(5000), title=title)
+    z = s.codes(5000)  # draws of the posteriors: their means alone would be narrower than a prior they fit
+    figures.codes_and_prior(page("codes"), z, s.drawn(len(z)), title=title)
     mean_codes = s.test_codes
     active = latent.active_dimensions(mean_codes)
     covariance = latent.covariance(mean_codes)[1]
     if active.sum() > 1:
         figures.latent_covariance(
-            page("covariance"), covariance, active=active, samples=len(mean_codes), title=title
+            page("covariance"),
+            covariance,
+            active=active,
+            samples=len(mean_codes),
+            of="posterior means",
+            title=title,
         )
     figures.training_curves(page("curves"), read(folder.parent / "metrics.jsonl"), title=title)
-    everyone = {"": s} | {f"-{name}": other for name, other in others.items()}
-    if s.source.range is None:
-        for ending, one in everyone.items():
-            score = values.get(f"log_likelihood{ending.replace('-', '/')}")
-            _plane(one, page(f"samples{ending}"), title + ending.replace("-", ", "), score)
-    else:
-        for ending, one in everyone.items():
-            look = _look(s, title + ending.replace("-", ", "))
-            figures.image_grid(page(f"samples{ending}"), one.units(one.samples[:SHOWN]), **look)
-        _pictures(s, page, _look(s, title))
-    curves = {name: one.measured_curve for name, one in {sampler: s, **others}.items() if one.measured_curve}
-    if curves:
+    drawers = {sampler: s, **others}
+    for name, one in drawers.items():
+        told, path = f"{title}, sampler {name}", page("samples" if one is s else f"samples-{name}")
+        if s.source.range is None:
+            _plane(one, path, told, values.get("log_likelihood" if one is s else f"log_likelihood/{name}"))
+        else:
+            figures.image_grid(path, one.units(one.samples[:SHOWN]), **_look(s, told))
+    if s.source.range is not None:
+        _pictures(s, page, title, sampler)
+    if any(one.measured_curve for one in drawers.values()):
+        # Those whose numbers were there before are drawn too: the page would lose them.
+        curves = {name: one.measured_curve or one.precision_recall() for name, one in drawers.items()}
         _precision(curves, page("precision-recall"), title)
     return shown
 
@@ -88,7 +93,8 @@ def in_plane(true: np.ndarray, generated: np.ndarray) -> tuple[np.ndarray, np.nd
     return true @ axes.T, generated @ axes.T
 
 
-def _pictures(s: Subject, page, look: dict) -> None:
+def _pictures(s: Subject, page, title: str, sampler: str) -> None:
+    look = _look(s, title)
     originals = s.units(spread_out(s.source.test, 32))
     figures.reconstruction_grid(page("reconstructions"), originals, s.model.reconstruct(originals), **look)
 
@@ -96,12 +102,20 @@ def _pictures(s: Subject, page, look: dict) -> None:
     between = INTERPOLATIONS[s.options.interpolation]
     z = np.asarray(between(ends[::2], ends[1::2], np.linspace(0, 1, COLUMNS, dtype=np.float32)))
     rows = s.model.decode(z.reshape(-1, z.shape[-1]))
-    figures.interpolation_grid(page("interpolations"), rows.reshape(*z.shape[:2], *rows.shape[1:]), **look)
+    rows = rows.reshape(*z.shape[:2], *rows.shape[1:])
+    figures.interpolation_grid(page("interpolations"), rows, **_look(s, f"{title}, between reconstructions"))
 
     queries = s.samples[:ROWS]
     near = nearest_neighbours(queries, s.source.train, 4)
     pictures = s.units(s.source.train[near.indices.ravel()]).reshape(ROWS, 4, *queries.shape[1:])
-    figures.neighbour_grid(page("neighbours"), s.units(queries), pictures, near.distances, **look)
+    figures.neighbour_grid(
+        page("neighbours"),
+        s.units(queries),
+        pictures,
+        near.distances,
+        unit="8-bit levels",
+        **_look(s, f"{title}, sampler {sampler}"),
+    )
 
     names, given = _attributes(s)
     if names:
@@ -113,7 +127,8 @@ def _pictures(s: Subject, page, look: dict) -> None:
         )
         rows = s.model.decode(z.reshape(-1, z.shape[-1]).astype(np.float32))
         rows = rows.reshape(*z.shape[:2], *rows.shape[1:])
-        figures.attribute_grid(page("attributes"), rows, names, STEPS, **look)
+        towards = [f"towards {name}" for name in names]
+        figures.attribute_grid(page("attributes"), rows, towards, STEPS, **look)
 
 
 def _attributes(s: Subject) -> tuple[list[str], np.ndarray | None]:

@@ -30,6 +30,7 @@ class Measure(NamedTuple):
       needs: what the data must have, `PICTURES` or `LABELS`; None for any data.
       features: it compares features of pictures; behind the names of its numbers stands the net's.
       options: keys of `config.eval` that it reads: they are its protocol.
+      used: what stands in the protocol besides, or instead: the numbers it works with on these data.
     """
 
     run: Callable[[Subject], dict[str, float]]
@@ -37,6 +38,7 @@ class Measure(NamedTuple):
     needs: str | None = None
     features: bool = False
     options: tuple[str, ...] = ()
+    used: Callable[[Subject], dict[str, int]] = lambda s: {}
 
 
 def reconstruction(s: Subject) -> dict[str, float]:
@@ -115,10 +117,19 @@ def fid(s: Subject) -> dict[str, float]:
 
 
 def fid_interval(s: Subject) -> dict[str, float]:
-    """The middle 95 % of the Frechet distance of samples over resampled sets."""
-    fixed = s.features.statistics(s)
-    interval = frechet.frechet_interval(s.seed, s.features_of("samples"), fixed, resamples=20)
+    """Where 95 % of Frechet distances of samples as many as these, and of test sets, would lie.
+
+    Both sets are resampled: 100 times, and 20 times where there are more than 512 features. The ends are
+    quantiles; of so few as 20 resamples 1.96 standard errors away.
+    """
+    samples, test = s.features_of("samples"), s.features_of("test")
+    interval = frechet.frechet_interval(s.seed, samples, test, resamples=resamples(s))
     return {"fid_low": interval.low, "fid_high": interval.high, "fid_standard_error": interval.standard_error}
+
+
+def resamples(s: Subject) -> int:
+    """Of an interval: at Inception's 2,048 features a resample takes seconds."""
+    return 100 if s.features.dim <= 512 else 20
 
 
 def fid_legacy(s: Subject) -> dict[str, float]:
@@ -157,8 +168,11 @@ def prd(s: Subject) -> dict[str, float]:
 
 
 def coverage(s: Subject) -> dict[str, float]:
-    """Improved precision and recall, density and coverage, by nearest neighbours among features."""
-    return manifold.manifold_scores(s.features_of("test"), s.features_of("samples"))._asdict()
+    """Improved precision and recall, density and coverage, by nearest neighbours among features.
+
+    Of as many samples as test examples: more of either would fill the balls of the other.
+    """
+    return manifold.manifold_scores(*s.equally_many())._asdict()
 
 
 def picture_sharpness(s: Subject) -> dict[str, float]:
@@ -188,22 +202,44 @@ def clustering(s: Subject) -> dict[str, float]:
     }
 
 
+def few_codes(s: Subject) -> dict[str, int]:
+    """How many codes are compared where `eval.codes` are asked for."""
+    return {"codes": min(s.options.codes, len(s.source.test))}
+
+
+def equally_many(s: Subject) -> dict[str, int]:
+    """How many samples, and as many test examples, are compared where the two sets must be of a size."""
+    return {"compared": min(s.options.samples, len(s.test))}
+
+
 SAMPLED = ("samples",)
+OF_PICTURES = {"drawn": True, "needs": PICTURES, "features": True, "options": SAMPLED}
 MEASURES = {
-    "reconstruction": Measure(reconstruction),
-    "latent_mmd2": Measure(latent_mmd2, drawn=True, options=("codes", "kernel")),
-    "latent_test": Measure(latent_test, drawn=True, options=("codes",)),
-    "latent_dimensions": Measure(latent_dimensions, options=SAMPLED),
-    "log_likelihood": Measure(log_likelihood, drawn=True, options=SAMPLED),
-    "fid": Measure(fid, drawn=True, needs=PICTURES, features=True, options=("samples", "interpolation")),
-    "fid_interval": Measure(fid_interval, drawn=True, needs=PICTURES, features=True, options=SAMPLED),
-    "fid_legacy": Measure(fid_legacy, drawn=True, needs=PICTURES, features=True, options=SAMPLED),
-    "kid": Measure(kernel_distance, drawn=True, needs=PICTURES, features=True, options=SAMPLED),
-    "features_mmd": Measure(
-        features_mmd, drawn=True, needs=PICTURES, features=True, options=("samples", "codes")
+    "reconstruction": Measure(
+        reconstruction,
+        used=lambda s: {
+            "test": len(s.source.test),
+            "train": min(len(s.source.train), len(s.source.test)),
+        },
     ),
-    "prd": Measure(prd, drawn=True, needs=PICTURES, features=True, options=SAMPLED),
-    "coverage": Measure(coverage, drawn=True, needs=PICTURES, features=True, options=SAMPLED),
+    "latent_mmd2": Measure(latent_mmd2, drawn=True, options=("codes", "kernel"), used=few_codes),
+    "latent_test": Measure(latent_test, drawn=True, options=("codes",), used=few_codes),
+    "latent_dimensions": Measure(latent_dimensions, used=lambda s: {"codes": len(s.test)}),
+    "log_likelihood": Measure(log_likelihood, drawn=True, options=SAMPLED),
+    "fid": Measure(fid, **OF_PICTURES | {"options": ("samples", "interpolation")}),
+    "fid_interval": Measure(fid_interval, **OF_PICTURES, used=lambda s: {"resamples": resamples(s)}),
+    "fid_legacy": Measure(fid_legacy, **OF_PICTURES),
+    "kid": Measure(kernel_distance, **OF_PICTURES),
+    "features_mmd": Measure(
+        features_mmd,
+        **OF_PICTURES | {"options": ("samples", "codes")},
+        used=lambda s: {
+            "compared_samples": min(s.options.codes, s.options.samples),
+            "compared_test": min(s.options.codes, len(s.test)),
+        },
+    ),
+    "prd": Measure(prd, **OF_PICTURES, used=equally_many),
+    "coverage": Measure(coverage, **OF_PICTURES, used=equally_many),
     "sharpness": Measure(picture_sharpness, drawn=True, needs=PICTURES, options=SAMPLED),
     "memorisation": Measure(memorisation, drawn=True, options=SAMPLED),
     "clustering": Measure(clustering, needs=LABELS),

@@ -125,11 +125,15 @@ class Subject:
         return self._features[what]
 
     def precision_recall(self) -> precision_recall.PrecisionRecall:
-        """The curve of samples' features, kept for its figure; as many of both as there are of the fewer."""
+        """The curve of samples' features, kept for its figure."""
+        self.measured_curve = precision_recall.precision_recall(self.key("prd"), *self.equally_many())
+        return self.measured_curve
+
+    def equally_many(self) -> tuple[np.ndarray, np.ndarray]:
+        """Features of test examples and of samples, of both as many as there are of the fewer."""
         real, generated = self.features_of("test"), self.features_of("samples")
         n = min(len(real), len(generated))
-        self.measured_curve = precision_recall.precision_recall(self.key("prd"), real[:n], generated[:n])
-        return self.measured_curve
+        return spread_out(real, n), generated[:n]
 
     def frechet(self, generated: np.ndarray) -> float:
         """Frechet distance of features to those of test examples."""

@@ -44,7 +44,7 @@ class Row(NamedTuple):
       system: the family.
       sampler: what samples were drawn by.
       values: mean and standard deviation by metric.
-      protocols: how each was measured.
+      protocols: how they were measured, by measure; under "numbers" the names of what it gave.
     """
 
     run: str
@@ -83,14 +83,14 @@ def rows(folder: Path) -> list[Row]:
             system=config["family"]["name"],
             sampler=sampler,
             values=values,
-            protocols=results.get("protocols", {}),
+            protocols={k: v for k, v in results.get("protocols", {}).items() if "numbers" in v},
         )
         for sampler, values in found.items()
     ]
 
 
 def table(lines: Sequence[Row], metrics: Sequence[str] = ()) -> tuple[list[str], list[list[str]]]:
-    """Header and cells.
+    """Header and cells, the run's folder first where two lines are otherwise of the same name.
 
     Args:
       lines: of any runs.
@@ -104,18 +104,30 @@ def table(lines: Sequence[Row], metrics: Sequence[str] = ()) -> tuple[list[str],
         if name not in there:
             raise ValueError(f"no run has the metric {name}; they have {', '.join(sorted(there))}")
     chosen = list(metrics) or [f"{name}{net}" for name in ORDER for net in NETS if f"{name}{net}" in there]
-    header = ["data", "system", "sampler"]
+    names = _run_names(lines)
+    header = ["run"] * bool(names) + ["data", "system", "sampler"]
     for name in chosen:
         header += [name, "published", "difference"] if _published_any(lines, name) else [name]
     cells = []
     for line in lines:
-        row = [line.dataset, line.system, line.sampler]
+        row = [names[line.run]] if names else []
+        row += [line.dataset, line.system, line.sampler]
         for name in chosen:
             row.append(str(line.values.get(name, "")))
             if _published_any(lines, name):
                 row += _beside(line, name)
         cells.append(row)
     return header, cells
+
+
+def _run_names(lines: Sequence[Row]) -> dict[str, str]:
+    """The folders' names, their paths where two are alike; nothing where all lines differ without."""
+    labels = [(line.dataset, line.system, line.sampler) for line in lines]
+    if len(set(labels)) == len(labels):
+        return {}
+    runs = dict.fromkeys(line.run for line in lines)
+    names = {run: Path(run).resolve().name for run in runs}
+    return names if len(set(names.values())) == len(names) else {run: run for run in runs}
 
 
 def markdown(header: Sequence[str], cells: Sequence[Sequence[str]]) -> str:
@@ -128,21 +140,24 @@ def markdown(header: Sequence[str], cells: Sequence[Sequence[str]]) -> str:
     )
 
 
-def protocols(lines: Sequence[Row]) -> str:
-    """What stands under a table: how the numbers were measured, equal protocols told once."""
+def protocols(lines: Sequence[Row], columns: Sequence[str]) -> str:
+    """What stands under a table of these columns: how their numbers were measured, equal protocols once."""
     runs_of: dict[tuple[str, str], list[str]] = {}
     for line in lines:
         for name, protocol in line.protocols.items():
-            words = ", ".join(f"{key} {_short(value)}" for key, value in protocol.items())
+            if set(columns).isdisjoint(number.partition("/")[0] for number in protocol["numbers"]):
+                continue
+            told = {key: value for key, value in protocol.items() if key != "numbers"}
+            words = ", ".join(f"{key} {_short(value)}" for key, value in told.items())
             where = runs_of.setdefault((words, name.partition("/")[0]), [])
             where += [line.run] * (line.run not in where)
-    told: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    alike: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     for (words, measure), where in runs_of.items():
-        told.setdefault((words, tuple(where)), []).append(measure)
+        alike.setdefault((words, tuple(where)), []).append(measure)
     runs = {line.run for line in lines}
     return "\n".join(
         f"- {', '.join(measures)}: {words}" + (f" ({', '.join(where)})" if set(where) != runs else "")
-        for (words, where), measures in told.items()
+        for (words, where), measures in alike.items()
         if words
     )
 
@@ -185,7 +200,7 @@ def main(arguments: Sequence[str]) -> None:
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
-    text = f"{markdown(header, cells)}\n\n{protocols(lines)}\n"
+    text = f"{markdown(header, cells)}\n\n{protocols(lines, header)}\n"
     print(text, end="")
     if asked.out is not None:
         asked.out.parent.mkdir(parents=True, exist_ok=True)

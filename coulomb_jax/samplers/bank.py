@@ -10,7 +10,10 @@ from coulomb_jax.family import Family, Fit
 
 
 def bank(family: Family, noise: float = 0.0) -> Family:
-    """Draws stored codes of the training set, each time from all of them: the aggregated posterior.
+    """Draws stored codes of the training set, each time from all of them.
+
+    They are the means of the posteriors: draws from these would be the aggregated posterior, which is wider
+    where the encoder is random and the same where it is not.
 
     Args:
       family: whose codes are stored and drawn.

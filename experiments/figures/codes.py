@@ -176,7 +176,9 @@ def _histogram(
     if limits is None:
         ends = np.quantile(np.concatenate([cloud.points for cloud in clouds]), (0.001, 0.999))
         limits = ends + (ends[1] - ends[0] + 1e-6) * np.array([-0.08, 0.08])
-    edges = np.linspace(*limits, 61)
+    fewest = min(len(cloud.points) for cloud in clouds)
+    bins = int(np.clip(math.sqrt(fewest), 8, 60))  # more would show the noise of the few
+    edges = np.linspace(*limits, bins + 1)
     heights = []
     for words, values, colour, outline in clouds:
         share = np.histogram(values, edges)[0] / (len(values) * np.diff(edges))

@@ -36,6 +36,7 @@ def latent_covariance(
     *,
     active: Bool[np.ndarray, "d"] | None = None,
     samples: int | None = None,
+    of: str = "codes",
     title: str | None = None,
 ) -> None:
     """Draw covariance and correlation off the diagonal, which is grey, and bars of each dimension above.
@@ -49,6 +50,7 @@ def latent_covariance(
       covariance: of the codes, d >= 2, finite and symmetric.
       active: the dimensions between which correlations are drawn; None takes those of positive variance.
       samples: the number of codes, at least 1; None leaves out what independent ones would have.
+      of: what they are, for the words below: codes, or the posteriors' means.
       title: above the panels.
 
     Raises:
@@ -78,7 +80,7 @@ def latent_covariance(
     if samples is not None:
         floor = np.sqrt(2 / (np.pi * samples))
         axes.axhline(floor, color=INK, linewidth=0.9, linestyle=(0, (3, 2)))
-        words += f" (line) · independent ones, {samples:,} codes: {number(floor)} (dashed)"
+        words += f" (line) · independent ones, {samples:,} {of}: {number(floor)} (dashed)"
     page.text(MARGIN, 0.14, words, color=MUTED, fontsize=9)
     page.save(path)
 
@@ -133,7 +135,7 @@ def _column(page: Page, left: float, values: np.ndarray, bars: np.ndarray, name:
 
 
 def _limit(largest: float, least: float) -> float:
-    """The smallest of ..., 0.1, 0.2, 0.5, 1, 2, ... not below either, so that noise alone stays pale."""
+    """The smallest of ..., 0.1, 0.2, 0.3, 0.5, 1, 2, ... not below either, so that noise alone stays pale."""
     decades = 10.0 ** np.arange(-300, 300)
-    ladder = np.sort(np.concatenate([decades, 2 * decades, 5 * decades]))
+    ladder = np.sort(np.concatenate([step * decades for step in (1, 2, 3, 5)]))
     return ladder[np.searchsorted(ladder, max(largest, least) * (1 - 1e-9))]

@@ -22,9 +22,9 @@ GAP, HEIGHT = 0.82, 2.3
 def training_curves(path: str | PathLike, records: Sequence[Mapping], *, title: str | None = None) -> None:
     """Draw every term in a panel of its own: the smoothed mean, and pale behind it the mean itself.
 
-    With several repetitions a band spans their smoothed curves. A positive term that falls by
-    more than a factor of 20 gets a logarithmic axis; one that crosses zero, as an unbiased MMD² must,
-    an axis that is linear around zero and logarithmic beyond.
+    Losses come first. With several repetitions a band spans their smoothed curves. A positive term that
+    falls by more than a factor of 20 gets a logarithmic axis; one that crosses zero, as an unbiased MMD²
+    must, an axis that is linear around zero and logarithmic beyond.
 
     Args:
       path: of the PNG file.
@@ -35,6 +35,7 @@ def training_curves(path: str | PathLike, records: Sequence[Mapping], *, title: 
       ValueError: no record holds a term.
     """
     terms = series(records)
+    terms = {name: terms[name] for name in sorted(terms, key=_no_loss)}
     columns = min(COLUMNS, len(terms))
     rows, width = math.ceil(len(terms) / columns), WIDTHS[columns]
     shared = len({name.rpartition("/")[0] for name in terms}) == 1
@@ -102,6 +103,10 @@ def scale(values: Float[np.ndarray, "n r"]) -> tuple[str, dict]:
     if size.max() < 20 * noise:
         return "linear", {}
     return "symlog", {"linthresh": 10 ** math.ceil(math.log10(noise)), "linscale": 1.0}
+
+
+def _no_loss(name: str) -> bool:
+    return name.rpartition("/")[2] != "loss"
 
 
 def _legend(terms: dict[str, tuple[np.ndarray, np.ndarray]]) -> str:

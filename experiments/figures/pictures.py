@@ -10,9 +10,9 @@ import numpy as np
 from jaxtyping import Real, UInt8
 from PIL import Image, ImageDraw
 
-from experiments.figures.style import MUTED, typeface
+from experiments.figures.style import INK, MUTED, typeface
 
-GUTTER, TYPE = 4, 13  # pixels of the file
+GUTTER, TYPE, HEADING = 4, 13, 15  # pixels of the file
 LEGIBLE = 84  # the side, in pixels of the file, that small images are brought near
 
 
@@ -76,7 +76,7 @@ def reconstruction_grid(
     above = np.pad(above, ((0, 0), (0, 2), (0, 0), (0, 0)), constant_values=255)
     pairs = np.concatenate([above, below], axis=1)
     sheet = mosaic(pairs, columns, gutter=3 * GUTTER)
-    save(path, _with_legend(_titled(sheet, title), above.shape[1], _strip(title)))
+    save(path, _with_legend(_titled(sheet, title), above.shape[1], strip(title)))
 
 
 def pixels(
@@ -139,19 +139,27 @@ def enlarged(
     return tiles.repeat(scale, axis=1).repeat(scale, axis=2)
 
 
-def _strip(title: str) -> int:
-    """Height of the line that a title takes."""
-    return 24 if title else 0
+def strip(title: str) -> int:
+    """Height of the line that a title takes, in pixels."""
+    return HEADING + 3 * GUTTER if title else 0
+
+
+def title_width(title: str) -> int:
+    """Pixels that a sheet must be wide for its title."""
+    return math.ceil(typeface(HEADING, bold=True).getlength(title)) + 2 * GUTTER
+
+
+def entitle(draw: ImageDraw.ImageDraw, title: str) -> None:
+    """Writes a title into its strip, in the type of the charts' titles."""
+    draw.text((GUTTER, strip(title) / 2), title, fill=INK, font=typeface(HEADING, bold=True), anchor="lm")
 
 
 def _titled(sheet: np.ndarray, title: str) -> np.ndarray:
     if not title:
         return sheet
-    missing = max(0, math.ceil(typeface(TYPE).getlength(title)) + 2 * GUTTER - sheet.shape[1])
-    image = _image(np.pad(sheet, ((_strip(title), 0), (0, missing), (0, 0)), constant_values=255))
-    ImageDraw.Draw(image).text(
-        (GUTTER, _strip(title) / 2), title, fill=MUTED, font=typeface(TYPE), anchor="lm"
-    )
+    missing = max(0, title_width(title) - sheet.shape[1])
+    image = _image(np.pad(sheet, ((strip(title), 0), (0, missing), (0, 0)), constant_values=255))
+    entitle(ImageDraw.Draw(image), title)
     return np.asarray(image).reshape(image.height, image.width, -1)
 
 

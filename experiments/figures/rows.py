@@ -105,6 +105,7 @@ def neighbour_grid(
     distances: Float[np.ndarray, "k n"],
     *,
     value_range: tuple[float, float],
+    unit: str = "",
     title: str = "",
 ) -> None:
     """Write each generated picture, framed, with its nearest training pictures and their distances.
@@ -115,6 +116,7 @@ def neighbour_grid(
       neighbours: of each query, the nearest first.
       distances: from each query, finite, written below each neighbour.
       value_range: the numbers that are black and white; what lies beyond is clipped.
+      unit: of the distances, told once; nothing where empty.
       title: a line above them; none where empty.
 
     Raises:
@@ -141,7 +143,7 @@ def neighbour_grid(
     down = height + LINE + 2 * GUTTER
     blocks = math.ceil(k / TALLEST)
     per = math.ceil(k / blocks)
-    heading = "nearest in training, distance below"
+    heading = "nearest in training, distance below" + (f", in {unit}" if unit else "")
     block = max(first + (n - 1) * across, first + extent([heading])) + 2 * GAP
     sheet = Sheet(GUTTER + blocks * block - 2 * GAP, LINE + 2 * GUTTER + per * down, title)
     for i in range(k):

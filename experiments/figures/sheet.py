@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Real, UInt8
 from PIL import Image, ImageDraw
 
-from experiments.figures.pictures import GUTTER, TYPE, enlarged, pixels, save
+from experiments.figures.pictures import GUTTER, TYPE, enlarged, entitle, pixels, save, strip, title_width
 from experiments.figures.style import BLUE, INK, MUTED, PAPER, typeface
 
 LINE = 17  # from one line of words to the next
@@ -22,11 +22,11 @@ class Sheet:
     """Everything is placed from the upper left corner; the title has a strip of its own above."""
 
     def __init__(self, width: float, height: float, title: str = ""):
-        self.top = LINE + 2 * GUTTER if title else 0
-        width = max(width, extent([title]) + 2 * GUTTER)
+        self.top = strip(title)
+        width = max(width, title_width(title))
         self.image = Image.new("RGB", (math.ceil(width), math.ceil(height) + self.top), PAPER)
         self.draw = ImageDraw.Draw(self.image)
-        self.draw.text((GUTTER, self.top / 2), title, fill=MUTED, font=typeface(TYPE), anchor="lm")
+        entitle(self.draw, title)
 
     def picture(self, tile: UInt8[np.ndarray, "h w c"], left: int, top: int, *, marked: bool = False) -> None:
         """A picture whose upper left corner lies here; a blue frame around it where marked."""

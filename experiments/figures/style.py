@@ -103,9 +103,10 @@ def stroke(i: int) -> dict:
     return {"color": SERIES[i % len(SERIES)], "linestyle": DASHES[min(i // len(SERIES), len(DASHES) - 1)]}
 
 
-def typeface(size: float) -> ImageFont.FreeTypeFont:
+def typeface(size: float, *, bold: bool = False) -> ImageFont.FreeTypeFont:
     """The type of all figures, so many pixels high."""
-    return ImageFont.truetype(Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf"), size)
+    file = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
+    return ImageFont.truetype(Path(matplotlib.get_data_path(), "fonts", "ttf", file), size)
 
 
 def breadth(words: str, points: float) -> float:

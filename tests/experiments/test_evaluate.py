@@ -1,6 +1,7 @@
 """The numbers of a run, on models whose numbers are known, and the command that takes more of them."""
 
 import json
+import math
 import sys
 from types import SimpleNamespace
 
@@ -13,7 +14,8 @@ from coulomb_jax import mmd
 from coulomb_jax.data import digits, grid
 from coulomb_jax.data.source import Source
 from coulomb_jax.family import MmdLoss
-from experiments import evaluate, evaluation, gallery, measures, run, subject, table
+from coulomb_jax.metrics import frechet
+from experiments import evaluate, evaluation, features, gallery, measures, run, subject, table
 from experiments.configs import couae
 from experiments.settings import EVAL
 
@@ -141,6 +143,202 @@ def test_all_measures_of_a_set_are_those_it_allows():
     assert len(of_vectors) == len(set(of_vectors))
 
 
+def measured_by(monkeypatch, net, before):
+    """What an evaluation by the features of a net leaves behind what was there, and how often it measured."""
+    calls = []
+
+    def fid(s):
+        calls.append(s)
+        return {"fid": float(len(net))}
+
+    store = SimpleNamespace(suffix=f"_{net}", protocol={"net": net})
+    monkeypatch.setattr(evaluation.features, "open_store", lambda options, source: store)
+    monkeypatch.setitem(measures.MEASURES, "fid", measures.MEASURES["fid"]._replace(run=fid))
+    options = ConfigDict(OPTIONS.to_dict() | {"metrics": ("fid",)})
+    evaluated = evaluation.Evaluation([Perfect()], [digits.load()], options, [0], {"gmm": [Perfect()]})
+    per_model, protocols = evaluated.run(before, 1)
+    return {"step": 1, "repetitions": per_model, "protocols": protocols}, len(calls)
+
+
+class Counted:
+    """Features of pictures that are drawn, as many as they are asked for."""
+
+    suffix, protocol = "_drawn", {"net": "drawn"}
+
+    def __init__(self, dim):
+        self.dim = dim
+
+    def __call__(self, images):
+        return np.random.default_rng(len(images)).normal(size=(len(images), self.dim))
+
+    def of_test(self, subject):
+        return self(subject.test)
+
+    def statistics(self, subject):
+        return frechet.statistics(self.of_test(subject))
+
+
+class Black(Perfect):
+    """A model of digits that paints them all black."""
+
+    pixel_range = (0.0, 1.0)
+
+    def decode(self, z):
+        return np.zeros((len(z), 8, 8, 1), np.float32)
+
+
+def measured(monkeypatch, name, **options):
+    """The numbers and the protocol of one measure of digits, by features that are drawn."""
+    monkeypatch.setattr(evaluation.features, "open_store", lambda options, source: Counted(2))
+    options = ConfigDict(OPTIONS.to_dict() | options | {"metrics": (name,)})
+    (values,), protocols = evaluation.Evaluation([Black()], [digits.load()], options, [0]).run({}, 1)
+    (protocol,) = protocols.values()
+    return values, protocol
+
+
+def test_the_interval_of_the_distance_counts_the_error_of_the_test_set(monkeypatch):
+    values, protocol = measured(monkeypatch, "fid_interval", samples=3000)
+    assert protocol["resamples"] == 100
+    assert measures.resamples(SimpleNamespace(features=Counted(2048))) == 20
+    # 296 test examples are ten times fewer than samples: nearly all of the error is theirs.
+    store, source = Counted(2), digits.load()
+    generated, test = store(source.test[:1].repeat(3000, 0)), store(source.test)
+    alone = frechet.frechet_interval(0, test, frechet.statistics(generated), resamples=400).standard_error
+    assert values["fid_standard_error_drawn"] == pytest.approx(alone, rel=0.4)
+
+
+def test_as_many_samples_as_test_examples_are_compared_by_their_neighbours(monkeypatch):
+    values, protocol = measured(monkeypatch, "coverage")
+    assert protocol["compared"] == 296
+    # For one law and n = m = 296, k = 5: 1 - (n-1)...(n-k) / (2n-1)...(2n-k), whose deviation is about 0.02;
+    # 3,000 samples would cover all.
+    expected = 1 - math.prod((296 - i) / (592 - i) for i in range(1, 6))
+    assert values["coverage_drawn"] == pytest.approx(expected, abs=0.03)
+    assert values["coverage_drawn"] < 1
+
+
+@pytest.mark.parametrize(
+    ("name", "numbers"),
+    [
+        ("latent_mmd2", {"codes": 296}),
+        ("latent_test", {"codes": 296}),
+        ("latent_dimensions", {"codes": 296}),
+        ("prd", {"compared": 296, "samples": 3000, "test": 296}),
+        ("features_mmd", {"compared_samples": 1000, "compared_test": 296}),
+        ("reconstruction", {"test": 296, "train": 296}),
+    ],
+)
+def test_a_protocol_tells_the_numbers_that_were_used(name, numbers, monkeypatch):
+    monkeypatch.setitem(measures.MEASURES, name, measures.MEASURES[name]._replace(run=lambda s: {"one": 1.0}))
+    _, protocol = measured(monkeypatch, name, codes=1000)
+    assert numbers.items() <= protocol.items()
+    assert name != "latent_dimensions" or "samples" not in protocol
+
+
+@pytest.mark.parametrize(
+    ("kind", "published", "told"), [("inception", False, 1), ("inception", True, 0), ("lenet", False, 0)]
+)
+def test_weights_that_are_not_those_of_fid_are_told(kind, published, told, monkeypatch, capsys, tmp_path):
+    protocol = {"weights_published": published, "weights_sha256": "abcdef"}
+    net = SimpleNamespace(name="fid", dim=2, protocol=protocol)
+    monkeypatch.setattr(features.nets, "load", lambda kind, weights: net)
+    options = ConfigDict(EVAL | {"features": kind, "weights": str(tmp_path / f"{kind}{published}.npz")})
+    features.open_store(options, digits.load())
+    shown = capsys.readouterr().err
+    assert shown.count("warning") == shown.count("abcdef") == told
+
+
+def test_each_net_of_features_keeps_the_protocol_of_its_numbers(monkeypatch):
+    old = {"step": 1, "repetitions": [{"fid_lenet": 9.0}], "protocols": {"fid": {"net": "lenet"}}}
+    first, calls = measured_by(monkeypatch, "lenet", old)
+    assert calls == 2
+    assert set(first["protocols"]) == {"fid_lenet", "fid_lenet/gmm"}
+    second, calls = measured_by(monkeypatch, "resnet20", first)
+    assert calls == 2
+    assert second["repetitions"] == [
+        {"fid_lenet": 5.0, "fid_lenet/gmm": 5.0, "fid_resnet20": 8.0, "fid_resnet20/gmm": 8.0}
+    ]
+    assert {key: p["net"] for key, p in second["protocols"].items()} == {
+        "fid_lenet": "lenet",
+        "fid_lenet/gmm": "lenet",
+        "fid_resnet20": "resnet20",
+        "fid_resnet20/gmm": "resnet20",
+    }
+    assert second["protocols"]["fid_lenet/gmm"]["numbers"] == ["fid_lenet/gmm"]
+    assert measured_by(monkeypatch, "lenet", second) == (second, 0)
+
+
+def test_figures_say_what_drew_their_pictures(monkeypatch, tmp_path):
+    class Recorder:
+        def __getattr__(self, name):
+            return lambda path, *a, **look: drawn.__setitem__(path.stem, (a, look))
+
+    drawn = {}
+    monkeypatch.setattr(gallery, "figures", Recorder())
+    (tmp_path / "metrics.jsonl").touch()
+    one = subject.Subject(Black(), digits.load(), OPTIONS, 0)
+    other = {"gmm": one.drawing(Black())}
+    gallery.draw(one, tmp_path / "figures", "vae on digits", {}, sampler="bank", others=other)
+    titles = {name: look["title"] for name, (_, look) in drawn.items()}
+    assert titles["samples"] == titles["neighbours"] == "vae on digits, sampler bank"
+    assert titles["samples-gmm"] == "vae on digits, sampler gmm"
+    assert titles["interpolations"] == "vae on digits, between reconstructions"
+    assert drawn["covariance"][1]["of"] == "posterior means"
+    assert drawn["neighbours"][1]["unit"] == "8-bit levels"
+    assert drawn["attributes"][0][1] == [f"towards class {k}" for k in range(10)]
+
+
+def test_an_evaluation_that_is_stopped_keeps_what_it_has_measured(monkeypatch, tmp_path):
+    def stopped(s):
+        raise KeyboardInterrupt
+
+    def clustered(s):
+        return {"clustering_hungarian": 50.0}
+
+    measure = measures.MEASURES["clustering"]
+    monkeypatch.setitem(measures.MEASURES, "clustering", measure._replace(run=stopped))
+    monkeypatch.setattr(gallery, "draw", lambda *a, **k: [])
+    config = {"seed": 0, "repetitions": 1, "family": {"name": "couae"}, "sampler": {"name": "prior"}}
+    config["data"] = {"name": "digits"}
+    options = ConfigDict(OPTIONS.to_dict() | {"metrics": ("latent_mmd2", "clustering")})
+    arguments = (tmp_path, config, options, [Black()], [digits.load()])
+    with pytest.raises(KeyboardInterrupt):
+        evaluation.conclude(*arguments, step=1, title="a")
+    kept = json.loads((tmp_path / "results.json").read_text())
+    assert (
+        set(kept["metrics"])
+        == {"latent_mmd2", "latent_mmd2_error"}
+        == set(kept["protocols"]["latent_mmd2"]["numbers"])
+    )
+    monkeypatch.setitem(measures.MEASURES, "clustering", measure._replace(run=clustered))
+    monkeypatch.setitem(
+        measures.MEASURES, "latent_mmd2", measures.MEASURES["latent_mmd2"]._replace(run=stopped)
+    )
+    both = evaluation.conclude(*arguments, step=1, title="a")
+    assert both["metrics"] == kept["metrics"] | {"clustering_hungarian": 50.0}
+
+
+def test_the_page_of_codes_shows_draws_and_as_many_of_the_prior(monkeypatch, tmp_path):
+    class Posterior(Perfect):
+        def encode(self, x, *, key=None):
+            means = np.zeros((len(x), 2), np.float32)
+            return means if key is None else means + np.asarray(jax.random.normal(key, means.shape))
+
+    class Shown(Exception):
+        pass
+
+    def shown(path, codes, prior, **look):
+        raise Shown(codes, prior)
+
+    monkeypatch.setattr(gallery.figures, "codes_and_prior", shown)
+    one = subject.Subject(Posterior(), grid.load(test_points=700), OPTIONS, 0)
+    with pytest.raises(Shown) as seen:
+        gallery.draw(one, tmp_path, "a", {}, sampler="prior", others={})
+    codes, prior = seen.value.args
+    assert len(codes) == len(prior) == 700
+    np.testing.assert_allclose(codes.std(0), 1, atol=0.1)  # a deviation over 700 draws errs by 0.027
+
+
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """A run on the digits that has trained a little, and its results."""
@@ -172,11 +370,18 @@ def test_more_is_measured_later_and_nothing_again(trained, capsys, monkeypatch, 
     new = set(after["metrics"]) - set(before["metrics"])
     assert {"prd_f8_recall_lenet", "prd_f8_recall_lenet/gaussian", "clustering_hungarian"} <= new
     assert "latent_mmd2/gaussian" in new
-    assert after["protocols"]["prd"]["net"] == "lenet"
+    assert after["protocols"]["prd_lenet"]["net"] == "lenet"
     assert after["timing"]["train_seconds"] == before["timing"]["train_seconds"]
     for name in ("samples-gaussian", "precision-recall", "interpolations", "neighbours", "attributes"):
         assert (folder / "figures" / f"{name}.png").is_file()
     assert len(table.rows(folder)) == 2
+    shown = []
+    monkeypatch.setattr(gallery.figures, "precision_recall_curves", lambda path, *a, **k: shown.append(a))
+    evaluate.main([word.replace("gaussian", "bank") for word in asked])
+    (((curves, scores),)) = shown
+    assert list(curves) == list(scores) == ["prior", "bank"]
+    assert scores["prior"][0] == after["metrics"]["prd_f8_recall_lenet"]
+    after = json.loads((folder / "results.json").read_text())
     # A measure that is asked for again by the same protocol would fail here.
     monkeypatch.setattr(subject.Subject, "precision_recall", None)
     evaluate.main(asked)

@@ -34,11 +34,23 @@ def test_a_stage_that_an_option_adds_has_its_own_steps_and_costs(name, tmp_path,
     assert sum("pretrain/loss" in line for line in lines) == 7
     assert set(results["timing"]["steps_per_second"]) == {"pretrain", "train"}
     # Encoder alone, 64-256-256-8, forwards and back but for the gradient in the data; both stages told.
-    weights, first = 64 * 256 + 256 * 256 + 256 * 8, 64 * 256
-    count = 2 * (2 * 100 * (3 * weights - first)) / 1e6
+    # Covariances of the codes and of the draws, and two products back.
+    weights, first, moments = 64 * 256 + 256 * 256 + 256 * 8, 64 * 256, 4 * 8 * 8
+    count = 2 * (2 * 100 * (3 * weights - first + moments)) / 1e6
     said = capsys.readouterr().out
     assert f"pretrain: {count:.3g} MFLOP" in said
     assert "train: " in said.replace("pretrain: ", "")
+
+
+@pytest.mark.slow
+def test_what_is_fitted_at_the_end_is_fitted_for_a_look_during_training_too(tmp_path):
+    flags = ("--config=wae_mmd.py:tiny", "--config.sampler.name=bank", "--config.eval.every=20")
+    results, lines = trained(tmp_path, *flags)
+    looks = {line["step"]: line for line in lines if "eval/latent_mmd2" in line}
+    assert sorted(looks) == [20, 40, 60]
+    for look in looks.values():  # stored codes follow the codes' law; zeros, as the arrays begin, do not
+        assert abs(look["eval/latent_mmd2"][0]) < 4 * look["eval/latent_mmd2_error"][0]
+    assert looks[60]["eval/latent_mmd2"] == [results["metrics"]["latent_mmd2"]]
 
 
 @pytest.mark.slow

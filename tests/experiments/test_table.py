@@ -46,7 +46,7 @@ def test_nothing_printed_was_lost():
 
 
 def test_ours_stands_beside_the_published_with_the_difference(tmp_path):
-    protocols = {"fid": {"samples": 10_000, "net": "inception"}}
+    protocols = {"fid": {"samples": 10_000, "net": "inception", "numbers": ["fid"]}}
     folder = run(
         tmp_path / "a",
         metrics={"fid": 57.0, "fid/gmm": 48.17, "other": 1.0},
@@ -64,23 +64,41 @@ def test_ours_stands_beside_the_published_with_the_difference(tmp_path):
     assert cells[0][4] == "55 [sansone2019]; 62.9 [prathosh2021]; 58.91 [saseendran2021]"
     assert cells[0][5] == "+2; -5.9; -1.91"
     assert cells[1][3:] == ["48.17 +- 0.5", "49.17 [saseendran2021]", "-1"]
-    assert table.protocols(lines) == "- fid: samples 10000, net inception"
+    assert table.protocols(lines, header) == "- fid: samples 10000, net inception"
 
 
-def test_measures_of_one_protocol_share_a_line(tmp_path):
+def test_measures_of_one_protocol_share_a_line_and_those_of_no_column_have_none(tmp_path):
     net = {"net": "lenet", "weights_sha256": "0123456789abcdef" * 4}
-    one = {"fid": net, "fid/gmm": net, "kid": net, "clustering": {}, "latent_test": {"codes": 5}}
-    two = {"fid": net, "kid": net | {"net": "resnet20"}}
-    lines = table.rows(run(tmp_path / "a", metrics={"fid": 1.0}, protocols=one))
-    lines += table.rows(run(tmp_path / "b", metrics={"fid": 1.0}, protocols=two))
+    fid, kid = {"numbers": ["fid_lenet", "fid_interpolations_lenet"]}, {"numbers": ["kid_lenet", "kid_error"]}
+    one = {"fid_lenet": net | fid, "fid_lenet/gmm": net | {"numbers": ["fid_lenet/gmm"]}}
+    one |= {"kid_lenet": net | kid, "clustering": {"numbers": ["clustering_hungarian"]}}
+    one |= {"latent_test": {"codes": 5, "numbers": ["latent_p_value"]}}
+    two = {"fid_lenet": net | fid, "kid_lenet": net | {"net": "other"} | kid}
+    lines = table.rows(run(tmp_path / "a", metrics={"fid_lenet": 1.0}, protocols=one))
+    lines += table.rows(run(tmp_path / "b", metrics={"fid_lenet": 1.0}, protocols=two))
     a, b, digits = tmp_path / "a", tmp_path / "b", "weights_sha256 0123456789ab"
-    assert table.protocols(lines).splitlines() == [
-        f"- fid: net lenet, {digits}",
-        f"- kid: net lenet, {digits} ({a})",
+    columns = ["data", "fid_lenet", "kid_lenet", "latent_p_value", "clustering_hungarian"]
+    assert table.protocols(lines, columns).splitlines() == [
+        f"- fid_lenet: net lenet, {digits}",
+        f"- kid_lenet: net lenet, {digits} ({a})",
         f"- latent_test: codes 5 ({a})",
-        f"- kid: net resnet20, {digits} ({b})",
+        f"- kid_lenet: net other, {digits} ({b})",
     ]
-    assert table.protocols(lines[:1]).splitlines()[0] == f"- fid, kid: net lenet, {digits}"
+    assert table.protocols(lines[:1], columns[:3]) == f"- fid_lenet, kid_lenet: net lenet, {digits}"
+    assert table.protocols(lines, columns[:2]) == f"- fid_lenet: net lenet, {digits}"
+
+
+def test_runs_of_one_system_are_told_apart_by_their_folders(tmp_path):
+    a, b, c = (run(tmp_path / name, metrics={"other": 1.0}) for name in ("x/a", "x/b", "y/a"))
+    other = run(tmp_path / "d", family="vae", metrics={"other": 1.0})
+
+    def named(*folders):
+        header, cells = table.table([line for one in folders for line in table.rows(one)], ["other"])
+        return header[0], [row[0] for row in cells]
+
+    assert named(a, b, other) == ("run", ["a", "b", "d"])
+    assert named(a, c) == ("run", [str(a), str(c)])
+    assert named(a, other) == ("data", ["celeba", "celeba"])
 
 
 def test_a_subset_is_set_beside_nothing(tmp_path):

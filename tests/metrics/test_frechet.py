@@ -130,6 +130,17 @@ def test_the_interval_holds_the_mean_of_fresh_samples():
     assert 0.88 <= np.mean(held) <= 0.99
 
 
+@pytest.mark.parametrize("resamples", [20, 79])
+def test_the_ends_of_few_resamples_are_standard_errors_away(resamples):
+    a, b = rows(0, 200, 4), rows(1, 200, 4, shift=0.5)
+    one = frechet_interval(0, a, b, resamples=resamples)
+    # The normal law's own quantile of 0.975, of a table.
+    assert one.high - one.value == pytest.approx(1.959964 * one.standard_error, rel=1e-6)
+    assert one.value - one.low == pytest.approx(1.959964 * one.standard_error, rel=1e-6)
+    many = frechet_interval(0, a, b, resamples=80)
+    assert many.high - many.value != pytest.approx(many.value - many.low, rel=1e-3)
+
+
 def test_a_resample_is_rows_drawn_again():
     from coulomb_jax.metrics.frechet import _resampled
 

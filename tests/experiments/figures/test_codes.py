@@ -54,6 +54,15 @@ def test_margins_are_densities_of_each_coordinate(tmp_path, pages, random):
         assert mean == pytest.approx((0, 1)[coordinate], abs=0.05)
 
 
+@pytest.mark.parametrize(("n", "bins"), [(20, 8), (296, 17), (2000, 44), (9000, 60)])
+def test_few_codes_have_few_bins(n, bins, tmp_path, pages, random):
+    figures.codes_and_prior(
+        tmp_path / "a.png", random.standard_normal((n, 4)), random.standard_normal((9000, 4))
+    )
+    for stairs in pages[0].figure.axes[2].patches:
+        assert len(stairs.get_data().values) == bins
+
+
 def test_moments_are_sorted_by_deviation_and_keep_their_means(tmp_path, pages, random):
     codes = random.standard_normal((400, 5)) * [1, 3, 0.5, 2, 0.1] + [0, 1, 2, 3, 4]
     figures.codes_and_prior(tmp_path / "a.png", codes, random.standard_normal((400, 5)))

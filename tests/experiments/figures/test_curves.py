@@ -45,6 +45,13 @@ def test_each_term_keeps_its_own_steps():
     }
 
 
+def test_losses_come_first_and_the_others_in_their_order(tmp_path, pages):
+    line = {"step": 1, "a/kl": 1.0, "a/loss": 2.0, "a/error": 3.0, "b/norm": 4.0, "b/loss": 5.0}
+    figures.training_curves(tmp_path / "a.png", [line, line | {"step": 2}])
+    ends = [axes.get_title(loc="right") for axes in pages[0].figure.axes]
+    assert ends == ["2", "5", "1", "3", "4"]
+
+
 def test_smoothing_agrees_with_a_loop_and_skips_gaps(random):
     values = random.standard_normal((220, 2))
     values[50:53, 0] = np.nan

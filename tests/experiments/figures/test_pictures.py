@@ -108,3 +108,14 @@ def test_a_title_is_a_line_above_that_moves_nothing_else(tmp_path, random, opene
         height = len(titled) - len(plain)
         np.testing.assert_array_equal(titled[height:], plain)
         assert (titled[:height] < 255).any()
+
+
+def test_titles_of_grids_and_of_rows_look_alike(tmp_path, random, opened):
+    images = random.random((2, 3, 10, 10, 1))
+    figures.image_grid(tmp_path / "a.png", images[0], value_range=(0, 1), title="a title")
+    figures.interpolation_grid(tmp_path / "b.png", images, value_range=(0, 1), title="a title")
+    one, other = (opened(tmp_path / f"{name}.png") for name in "ab")
+    one = one if one.ndim == 2 else one[..., 0]
+    strip = np.abs(one[:24, :80].astype(int) - other[:24, :80, 0].astype(int))
+    assert strip.max() < 30  # a grey sheet and one of colours
+    assert one[:24, :80].min() < 60  # as dark as the words of charts

@@ -114,8 +114,16 @@ def test_neighbours_lie_beside_their_query_with_their_distances_below(tmp_path, 
     values = np.arange(1, 34).reshape(11, 3) * 7
     distances = np.array([[1.5, 20.25]] * 11) + np.arange(11)[:, None]
     figures.neighbour_grid(
-        tmp_path / "a.png", flat(values[:, 0]), flat(values[:, 1:]), distances, value_range=(0, 255)
+        tmp_path / "a.png",
+        flat(values[:, 0]),
+        flat(values[:, 1:]),
+        distances,
+        value_range=(0, 255),
+        unit="miles",
     )
+    assert [word for word, *_ in said if "miles" in word] == [
+        "nearest in training, distance below, in miles"
+    ] * 2
     found = np.array(boxes(tmp_path / "a.png", values.ravel())).reshape(11, 3, 4)
     # Eleven rows make two blocks, the first of six.
     assert (found[:6, 0, 0] == found[0, 0, 0]).all()
