@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import os
+import sys
 
 import jax
 import numpy as np
@@ -32,8 +33,8 @@ def meet(coordinator: str | None, processes: int | None, process: int | None) ->
     """
     given = (coordinator, processes, process)
     if all(value is None for value in given):
-        if _in_a_cluster():
-            _find_the_others()
+        if (several := _started_together()) is not False:
+            _find_the_others(sure=several is True)
         return
     if any(value is None for value in given):
         raise ValueError(
@@ -78,10 +79,13 @@ def _largest():
     return jax.pmap(lambda flag: jax.lax.pmax(flag, "everywhere"), "everywhere", out_axes=None)
 
 
-def _find_the_others() -> None:
+def _find_the_others(*, sure: bool) -> None:
     try:
         jax.distributed.initialize()
     except (OSError, RuntimeError, ValueError) as error:  # of the variables, the network, the metadata server
+        if not sure:
+            print(f"no other process is found, and this one trains alone: {error}", file=sys.stderr)
+            return
         raise ValueError(
             f"this looks like one of several processes, but jax cannot find the others: {error}; start them "
             "with srun, or give each --coordinator=HOST:PORT --processes=N --process=I, which with "
@@ -89,8 +93,8 @@ def _find_the_others() -> None:
         ) from error
 
 
-def _in_a_cluster() -> bool:
-    """Whether there are several processes, or may be, that jax can be expected to find by itself."""
+def _started_together() -> bool | None:
+    """Whether this is one of several processes that jax can find by itself; None where it alone can tell."""
     # Not SLURM_NTASKS: sbatch and salloc set it too, around a command that srun did not start.
     sizes = ("SLURM_STEP_NUM_TASKS", "OMPI_COMM_WORLD_SIZE")
     if any(int(os.environ.get(name, "1")) > 1 for name in sizes):
@@ -103,4 +107,4 @@ def _in_a_cluster() -> bool:
             return "," in hosts
     # Where there is no TPU, importing jax sets it. On Google Cloud only the metadata server
     # knows whether there are others; one alone meets itself.
-    return "TPU_SKIP_MDS_QUERY" not in os.environ
+    return False if "TPU_SKIP_MDS_QUERY" in os.environ else None

@@ -76,6 +76,16 @@ def test_others_that_jax_cannot_find_are_explained(failure, environment, monkeyp
         hosts.meet(None, None, None)
 
 
+def test_a_tpu_whose_metadata_tell_of_nobody_trains_alone(environment, monkeypatch, capsys):
+    def initialize():
+        raise RuntimeError("no metadata server")
+
+    monkeypatch.setattr(jax.distributed, "initialize", initialize)
+    environment(TPU)
+    hosts.meet(None, None, None)
+    assert "trains alone: no metadata server" in capsys.readouterr().err
+
+
 def test_open_mpi_5_is_told_what_to_give(tmp_path):
     root = str(Path(coulomb_jax.__file__).parent.parent)
     ours = {name: value for name, value in os.environ.items() if not name.startswith(OF_A_CLUSTER)}
