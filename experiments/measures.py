@@ -109,10 +109,10 @@ def log_likelihood(s: Subject) -> dict[str, float]:
 
 def fid(s: Subject) -> dict[str, float]:
     """Frechet distance to test examples: of samples, and once of reconstructions and interpolations."""
-    values = {"fid": s.frechet(s.features_of("samples"))}
+    values = {"fid": s.frechet(s.sample_features)}
     if s.own:
-        values["fid_reconstructions"] = s.frechet(s.features_of("reconstructions"))
-        values["fid_interpolations"] = s.frechet(s.features_of("interpolations"))
+        values["fid_reconstructions"] = s.frechet(s.features(s.reconstructions))
+        values["fid_interpolations"] = s.frechet(s.features(s.interpolations()))
     return values
 
 
@@ -122,8 +122,7 @@ def fid_interval(s: Subject) -> dict[str, float]:
     Both sets are resampled: 100 times, and 20 times where there are more than 512 features. The ends are
     quantiles; of so few as 20 resamples 1.96 standard errors away.
     """
-    samples, test = s.features_of("samples"), s.features_of("test")
-    interval = frechet.frechet_interval(s.seed, samples, test, resamples=resamples(s))
+    interval = frechet.frechet_interval(s.seed, s.sample_features, s.test_features, resamples=resamples(s))
     return {"fid_low": interval.low, "fid_high": interval.high, "fid_standard_error": interval.standard_error}
 
 
@@ -145,14 +144,14 @@ def fid_legacy(s: Subject) -> dict[str, float]:
 
 def kernel_distance(s: Subject) -> dict[str, float]:
     """KID of samples against test examples, over all pairs, with its standard error."""
-    value, error = kid.kid(s.features_of("samples"), s.features_of("test"))
+    value, error = kid.kid(s.sample_features, s.test_features)
     return {"kid": value, "kid_error": error}
 
 
 def features_mmd(s: Subject) -> dict[str, float]:
     """MMD² of features under a Gaussian kernel, and the p-value of samples following the data's law."""
     few = s.options.codes
-    generated, real = (spread_out(s.features_of(what), few) for what in ("samples", "test"))
+    generated, real = (spread_out(x, few) for x in (s.sample_features, s.test_features))
     result = kid.features_mmd(s.key("features_mmd"), generated, real, permutations=199)
     return {
         "features_mmd2": result.mmd2,
@@ -190,6 +189,15 @@ def memorisation(s: Subject) -> dict[str, float]:
         "memorisation_ratio": result.median_ratio,
         "memorisation_suspect": result.share_suspect,
         "memorisation_copied": result.share_copied,
+    }
+
+
+def features_memorisation(s: Subject) -> dict[str, float]:
+    """The same among features, where a blurred picture is not near to many: of all training examples."""
+    result = neighbours.memorisation(s.sample_features, s.test_features, s.train_features)
+    return {
+        "features_memorisation_ratio": result.median_ratio,
+        "features_memorisation_suspect": result.share_suspect,
     }
 
 
@@ -243,6 +251,10 @@ MEASURES = {
     "sharpness": Measure(picture_sharpness, drawn=True, needs=PICTURES, options=SAMPLED),
     "memorisation": Measure(memorisation, drawn=True, options=SAMPLED),
     "clustering": Measure(clustering, needs=LABELS),
+    # The last of "all": where there are many training examples, their features take the longest.
+    "features_memorisation": Measure(
+        features_memorisation, **OF_PICTURES, used=lambda s: {"train": len(s.source.train)}
+    ),
 }
 
 
