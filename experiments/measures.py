@@ -16,7 +16,7 @@ from coulomb_jax.metrics.clustering import clustering_accuracy
 from coulomb_jax.metrics.likelihood import kde_log_likelihood
 from coulomb_jax.metrics.reconstruction import generalization_bound
 from coulomb_jax.naming import nearest
-from experiments.subject import Subject, kernel, spread_out
+from experiments.subject import Subject, kernel, spread_out, stretched
 
 PICTURES, LABELS = "pictures", "labels"
 
@@ -220,6 +220,11 @@ def equally_many(s: Subject) -> dict[str, int]:
     return {"compared": min(s.options.samples, len(s.test))}
 
 
+def all_train(s: Subject) -> dict[str, int]:
+    """Among how many training examples the nearest is looked for."""
+    return {"train": len(s.source.train)}
+
+
 SAMPLED = ("samples",)
 OF_PICTURES = {"drawn": True, "needs": PICTURES, "features": True, "options": SAMPLED}
 MEASURES = {
@@ -249,12 +254,10 @@ MEASURES = {
     "prd": Measure(prd, **OF_PICTURES, used=equally_many),
     "coverage": Measure(coverage, **OF_PICTURES, used=equally_many),
     "sharpness": Measure(picture_sharpness, drawn=True, needs=PICTURES, options=SAMPLED),
-    "memorisation": Measure(memorisation, drawn=True, options=SAMPLED),
-    "clustering": Measure(clustering, needs=LABELS),
+    "memorisation": Measure(memorisation, drawn=True, options=SAMPLED, used=all_train),
+    "clustering": Measure(clustering, needs=LABELS, used=lambda s: {"test": len(s.source.test)}),
     # The last of "all": where there are many training examples, their features take the longest.
-    "features_memorisation": Measure(
-        features_memorisation, **OF_PICTURES, used=lambda s: {"train": len(s.source.train)}
-    ),
+    "features_memorisation": Measure(features_memorisation, **OF_PICTURES, used=all_train),
 }
 
 
@@ -290,11 +293,3 @@ def chosen(names: Sequence[str], source: Source) -> list[str]:
         else:
             found.append(name)
     return list(dict.fromkeys(found))
-
-
-def stretched(images: np.ndarray) -> np.ndarray:
-    """Each picture's own least and greatest level moved to 0 and 255; one of a single level becomes black."""
-    x = images.reshape(len(images), -1).astype(np.float32)
-    low, high = x.min(1, keepdims=True), x.max(1, keepdims=True)
-    scaled = 255.0 * (x - low) / np.maximum(high - low, 1.0)
-    return np.round(scaled).astype(np.uint8).reshape(images.shape)

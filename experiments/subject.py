@@ -171,6 +171,14 @@ def stored(x: np.ndarray, pixel_range: tuple[float, float] | None) -> np.ndarray
     return np.round(255.0 * np.clip((x - low) / (high - low), 0.0, 1.0)).astype(np.uint8)
 
 
+def stretched(images: np.ndarray) -> np.ndarray:
+    """Each picture's own least and greatest level moved to 0 and 255; one of a single level becomes black."""
+    x = images.reshape(len(images), -1).astype(np.float32)
+    low, high = x.min(1, keepdims=True), x.max(1, keepdims=True)
+    scaled = 255.0 * (x - low) / np.maximum(high - low, 1.0)
+    return np.round(scaled).astype(np.uint8).reshape(images.shape)
+
+
 def spread_out(x: np.ndarray, n: int) -> np.ndarray:
     """`n` examples at equal distances, all where there are fewer: a test set may be sorted."""
     return x[np.linspace(0, len(x) - 1, min(n, len(x))).round().astype(int)]

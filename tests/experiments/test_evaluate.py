@@ -102,7 +102,7 @@ def test_pictures_are_kept_as_a_file_would_keep_them():
 
 def test_each_picture_is_stretched_on_its_own_in_the_legacy_distance():
     images = np.array([[10, 20, 30], [0, 255, 51], [7, 7, 7]], np.uint8).reshape(3, 3, 1, 1)
-    assert measures.stretched(images).reshape(3, 3).tolist() == [[0, 128, 255], [0, 255, 51], [0, 0, 0]]
+    assert subject.stretched(images).reshape(3, 3).tolist() == [[0, 128, 255], [0, 255, 51], [0, 0, 0]]
 
 
 def test_what_is_drawn_for_one_purpose_does_not_depend_on_what_else_is_measured():
@@ -223,6 +223,9 @@ def test_as_many_samples_as_test_examples_are_compared_by_their_neighbours(monke
         ("prd", {"compared": 296, "samples": 3000, "test": 296}),
         ("features_mmd", {"compared_samples": 1000, "compared_test": 296}),
         ("reconstruction", {"test": 296, "train": 296}),
+        ("memorisation", {"samples": 3000, "test": 296, "train": 1501}),
+        ("features_memorisation", {"samples": 3000, "test": 296, "train": 1501}),
+        ("clustering", {"test": 296}),
     ],
 )
 def test_a_protocol_tells_the_numbers_that_were_used(name, numbers, monkeypatch):
