@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -83,7 +82,7 @@ class Evaluation:
             for name in self.names
             for sampler, subjects in (("", self.subjects), *self._others(name))
         ]
-        with tqdm(work, unit="measure", disable=not sys.stderr.isatty()) as bar:
+        with tqdm(work, unit="measure", disable=None) as bar:
             for name, sampler, subjects in bar:
                 label = name + self._ending(name, sampler)
                 bar.set_description_str(label)

@@ -1,8 +1,13 @@
-"""The features that an evaluation compares pictures by, those of the test set kept on disk."""
+"""The features that an evaluation compares pictures by, those of the data kept on disk."""
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
@@ -14,6 +19,7 @@ from coulomb_jax.metrics import frechet
 from coulomb_jax.naming import nearest
 from coulomb_jax.nets import features as nets
 from coulomb_jax.train import classifier
+from experiments import progress
 
 ABSENT = """these measures compare features of pictures, and no weights of a net for them are named.
   FID itself: --config.eval.weights=pt_inception-2015-12-05-6726825d.pth, the file of that name, 95 MB, from
@@ -24,7 +30,7 @@ ABSENT = """these measures compare features of pictures, and no weights of a net
 
 
 class FeatureStore:
-    """The features of one net, and those of test sets, computed once and kept in the cache.
+    """The features of one net; those of a data set are computed once for all runs, and kept on disk.
 
     Args:
       features: a net with its weights.
@@ -33,39 +39,66 @@ class FeatureStore:
       suffix: what the names of its numbers end with; empty for Inception.
       dim: how many features a picture has.
       protocol: of every number that comes from it.
+      fingerprint: of the net, its weights and how it resizes: what is kept of others is not taken.
     """
 
     def __init__(self, features: nets.Features):
         self._features = features
         self.suffix, self.dim = features.name.removeprefix("fid"), features.dim
         self.protocol = dict(features.protocol)
-        self._tests: dict[tuple[str, int], np.ndarray] = {}
-        self._statistics: dict[tuple[str, int], frechet.Statistics] = {}
+        # The name of the file of weights is not what they are.
+        made_by = {key: value for key, value in self.protocol.items() if key != "weights"}
+        self.fingerprint = hashlib.sha256(json.dumps(made_by, sort_keys=True).encode()).hexdigest()
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """The features of uint8 pictures."""
-        return self._features(images)
+        return self._into(np.empty((len(images), self.dim), np.float32), images)
 
-    def of_test(self, subject) -> np.ndarray:
-        """The features of a subject's test examples."""
-        key = subject.source.fingerprint, len(subject.test)
-        if key not in self._tests:
-            folder = cache.default_root() / "features"
-            kept = folder / f"{key[0][:24]}-test{key[1]}-{self._features.fingerprint[:24]}.npy"
-            if not kept.is_file():
-                folder.mkdir(parents=True, exist_ok=True)
-                partial = kept.with_suffix(".partial.npy")
-                np.save(partial, self(subject.test))
-                partial.replace(kept)
-            self._tests[key] = np.load(kept)
-        return self._tests[key]
+    def kept(self, source: Source, split: str, images: np.ndarray) -> np.ndarray:
+        """The features of examples of a data set, read from the disk as they are used.
 
-    def statistics(self, subject) -> frechet.Statistics:
-        """Mean and covariance of them."""
-        key = subject.source.fingerprint, len(subject.test)
-        if key not in self._statistics:
-            self._statistics[key] = frechet.statistics(self.of_test(subject))
-        return self._statistics[key]
+        Args:
+          source: the data set.
+          split: "train" or "test".
+          images: the examples of it; how many they are tells which.
+        """
+        path = self._path(source, split, len(images), "npy")
+        if not path.is_file():
+            with _whole(path) as partial:
+                shape = len(images), self.dim
+                self._into(np.lib.format.open_memmap(partial, "w+", np.float32, shape), images).flush()
+        return np.load(path, mmap_mode="r")
+
+    def statistics(self, source: Source, split: str, images: np.ndarray) -> frechet.Statistics:
+        """Mean and scatter of the same features, which are not read where these are kept."""
+        path = self._path(source, split, len(images), "npz")
+        if not path.is_file():
+            with _whole(path) as partial:
+                found = frechet.statistics(self.kept(source, split, images), self.fingerprint)
+                found.save(partial)
+        return frechet.Statistics.load(path, self.fingerprint)
+
+    def _path(self, source: Source, split: str, count: int, kind: str) -> Path:
+        name = f"{source.fingerprint[:24]}-{split}{count}-{self.fingerprint[:24]}.{kind}"
+        return cache.default_root() / "features" / name
+
+    def _into(self, rows: np.ndarray, images: np.ndarray) -> np.ndarray:
+        """The rows, filled with the features of the pictures."""
+        for part in progress.blocks(len(images), self._features.block, "features"):
+            rows[part] = self._features(images[part])
+        return rows
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[Path]:
+    """Another place to write a file at, which is then moved to its own: there it is whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{os.getpid()}-{path.name}")  # several evaluations may make the same file
+    try:
+        yield partial
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def open_store(options, source: Source) -> FeatureStore:
@@ -94,13 +127,11 @@ def learned(source: Source) -> Path:
     name = f"lenet-{source.fingerprint[:24]}-{len(source.train)}.npz"
     kept = cache.default_root() / "features" / name
     if not kept.is_file():
-        kept.parent.mkdir(parents=True, exist_ok=True)
         print(
             f"a LeNet learns the labels of {source.name}, for the features of {len(source.train):,} pictures"
         )
-        partial = kept.with_suffix(".partial.npz")
-        classifier.train_lenet(partial, source.train, source.train_labels)
-        partial.replace(kept)
+        with _whole(kept) as partial:
+            classifier.train_lenet(partial, source.train, source.train_labels)
     return kept
 
 

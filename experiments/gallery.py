@@ -69,7 +69,7 @@ def draw(
         else:
             figures.image_grid(path, one.units(one.samples[:SHOWN]), **_look(s, told))
     if s.source.range is not None:
-        _pictures(s, page, title, sampler)
+        _pictures(s, page, title, sampler, values)
     if any(one.measured_curve for one in drawers.values()):
         # Those whose numbers were there before are drawn too: the page would lose them.
         curves = {name: one.measured_curve or one.precision_recall() for name, one in drawers.items()}
@@ -93,7 +93,7 @@ def in_plane(true: np.ndarray, generated: np.ndarray) -> tuple[np.ndarray, np.nd
     return true @ axes.T, generated @ axes.T
 
 
-def _pictures(s: Subject, page, title: str, sampler: str) -> None:
+def _pictures(s: Subject, page, title: str, sampler: str, values: Mapping[str, float]) -> None:
     look = _look(s, title)
     originals = s.units(spread_out(s.source.test, 32))
     figures.reconstruction_grid(page("reconstructions"), originals, s.model.reconstruct(originals), **look)
@@ -105,17 +105,13 @@ def _pictures(s: Subject, page, title: str, sampler: str) -> None:
     rows = rows.reshape(*z.shape[:2], *rows.shape[1:])
     figures.interpolation_grid(page("interpolations"), rows, **_look(s, f"{title}, between reconstructions"))
 
-    queries = s.samples[:ROWS]
-    near = nearest_neighbours(queries, s.source.train, 4)
-    pictures = s.units(s.source.train[near.indices.ravel()]).reshape(ROWS, 4, *queries.shape[1:])
-    figures.neighbour_grid(
-        page("neighbours"),
-        s.units(queries),
-        pictures,
-        near.distances,
-        unit="8-bit levels",
-        **_look(s, f"{title}, sampler {sampler}"),
-    )
+    told = f"{title}, sampler {sampler}"
+    _neighbours(s, page("neighbours"), s.samples[:ROWS], s.source.train, "8-bit levels", told)
+    # Where they have been measured: the features of the training set are there.
+    if s.features is not None and f"features_memorisation_ratio{s.features.suffix}" in values:
+        net = s.features.protocol["net"]
+        queries = s.features(s.samples[:ROWS])
+        _neighbours(s, page(f"neighbours-{net}"), queries, s.train_features, f"features of {net}", told)
 
     names, given = _attributes(s)
     if names:
@@ -129,6 +125,20 @@ def _pictures(s: Subject, page, title: str, sampler: str) -> None:
         rows = rows.reshape(*z.shape[:2], *rows.shape[1:])
         towards = [f"towards {name}" for name in names]
         figures.attribute_grid(page("attributes"), rows, towards, STEPS, **look)
+
+
+def _neighbours(s: Subject, path: Path, queries: np.ndarray, points: np.ndarray, unit: str, title: str):
+    """The first samples beside the training examples nearest to them, by pixels or features."""
+    near = nearest_neighbours(queries, points, 4)
+    pictures = s.source.train[near.indices.ravel()].reshape(*near.indices.shape, *s.source.train.shape[1:])
+    figures.neighbour_grid(
+        path,
+        s.units(s.samples[: len(queries)]),
+        s.units(pictures),
+        near.distances,
+        unit=unit,
+        **_look(s, title),
+    )
 
 
 def _attributes(s: Subject) -> tuple[list[str], np.ndarray | None]:

@@ -16,7 +16,7 @@ from coulomb_jax.metrics.clustering import clustering_accuracy
 from coulomb_jax.metrics.likelihood import kde_log_likelihood
 from coulomb_jax.metrics.reconstruction import generalization_bound
 from coulomb_jax.naming import nearest
-from experiments.subject import Subject, kernel, spread_out
+from experiments.subject import Subject, kernel, spread_out, stretched
 
 PICTURES, LABELS = "pictures", "labels"
 
@@ -109,10 +109,10 @@ def log_likelihood(s: Subject) -> dict[str, float]:
 
 def fid(s: Subject) -> dict[str, float]:
     """Frechet distance to test examples: of samples, and once of reconstructions and interpolations."""
-    values = {"fid": s.frechet(s.features_of("samples"))}
+    values = {"fid": s.frechet(s.sample_features)}
     if s.own:
-        values["fid_reconstructions"] = s.frechet(s.features_of("reconstructions"))
-        values["fid_interpolations"] = s.frechet(s.features_of("interpolations"))
+        values["fid_reconstructions"] = s.frechet(s.features(s.reconstructions))
+        values["fid_interpolations"] = s.frechet(s.features(s.interpolations()))
     return values
 
 
@@ -122,8 +122,7 @@ def fid_interval(s: Subject) -> dict[str, float]:
     Both sets are resampled: 100 times, and 20 times where there are more than 512 features. The ends are
     quantiles; of so few as 20 resamples 1.96 standard errors away.
     """
-    samples, test = s.features_of("samples"), s.features_of("test")
-    interval = frechet.frechet_interval(s.seed, samples, test, resamples=resamples(s))
+    interval = frechet.frechet_interval(s.seed, s.sample_features, s.test_features, resamples=resamples(s))
     return {"fid_low": interval.low, "fid_high": interval.high, "fid_standard_error": interval.standard_error}
 
 
@@ -145,14 +144,14 @@ def fid_legacy(s: Subject) -> dict[str, float]:
 
 def kernel_distance(s: Subject) -> dict[str, float]:
     """KID of samples against test examples, over all pairs, with its standard error."""
-    value, error = kid.kid(s.features_of("samples"), s.features_of("test"))
+    value, error = kid.kid(s.sample_features, s.test_features)
     return {"kid": value, "kid_error": error}
 
 
 def features_mmd(s: Subject) -> dict[str, float]:
     """MMD² of features under a Gaussian kernel, and the p-value of samples following the data's law."""
     few = s.options.codes
-    generated, real = (spread_out(s.features_of(what), few) for what in ("samples", "test"))
+    generated, real = (spread_out(x, few) for x in (s.sample_features, s.test_features))
     result = kid.features_mmd(s.key("features_mmd"), generated, real, permutations=199)
     return {
         "features_mmd2": result.mmd2,
@@ -193,6 +192,15 @@ def memorisation(s: Subject) -> dict[str, float]:
     }
 
 
+def features_memorisation(s: Subject) -> dict[str, float]:
+    """The same among features, where a blurred picture is not near to many: of all training examples."""
+    result = neighbours.memorisation(s.sample_features, s.test_features, s.train_features)
+    return {
+        "features_memorisation_ratio": result.median_ratio,
+        "features_memorisation_suspect": result.share_suspect,
+    }
+
+
 def clustering(s: Subject) -> dict[str, float]:
     """Accuracy in percent of the model's clusters on the test set, one to one and by majority."""
     accuracy = clustering_accuracy(s.clusters(), np.asarray(s.source.test_labels))
@@ -210,6 +218,11 @@ def few_codes(s: Subject) -> dict[str, int]:
 def equally_many(s: Subject) -> dict[str, int]:
     """How many samples, and as many test examples, are compared where the two sets must be of a size."""
     return {"compared": min(s.options.samples, len(s.test))}
+
+
+def all_train(s: Subject) -> dict[str, int]:
+    """Among how many training examples the nearest is looked for."""
+    return {"train": len(s.source.train)}
 
 
 SAMPLED = ("samples",)
@@ -241,8 +254,10 @@ MEASURES = {
     "prd": Measure(prd, **OF_PICTURES, used=equally_many),
     "coverage": Measure(coverage, **OF_PICTURES, used=equally_many),
     "sharpness": Measure(picture_sharpness, drawn=True, needs=PICTURES, options=SAMPLED),
-    "memorisation": Measure(memorisation, drawn=True, options=SAMPLED),
-    "clustering": Measure(clustering, needs=LABELS),
+    "memorisation": Measure(memorisation, drawn=True, options=SAMPLED, used=all_train),
+    "clustering": Measure(clustering, needs=LABELS, used=lambda s: {"test": len(s.source.test)}),
+    # The last of "all": where there are many training examples, their features take the longest.
+    "features_memorisation": Measure(features_memorisation, **OF_PICTURES, used=all_train),
 }
 
 
@@ -278,11 +293,3 @@ def chosen(names: Sequence[str], source: Source) -> list[str]:
         else:
             found.append(name)
     return list(dict.fromkeys(found))
-
-
-def stretched(images: np.ndarray) -> np.ndarray:
-    """Each picture's own least and greatest level moved to 0 and 255; one of a single level becomes black."""
-    x = images.reshape(len(images), -1).astype(np.float32)
-    low, high = x.min(1, keepdims=True), x.max(1, keepdims=True)
-    scaled = 255.0 * (x - low) / np.maximum(high - low, 1.0)
-    return np.round(scaled).astype(np.uint8).reshape(images.shape)

@@ -17,6 +17,7 @@ from coulomb_jax.metrics.reconstruction import squared_errors
 from coulomb_jax.model import BLOCK, Model
 from coulomb_jax.naming import nearest
 from coulomb_jax.nets.pixels import to_units
+from experiments import progress
 
 KERNELS = ("coulomb", "energy", "wae_multiscale")
 """Kernels that need no more than the dimension: those that `eval.kernel` may name."""
@@ -89,7 +90,6 @@ class Subject:
         """`test`, encoded and decoded."""
         return self._made(self.model.decode, self.test_codes)
 
-    @cached_property
     def interpolations(self) -> np.ndarray:
         """As many midpoints between the codes of random pairs of test examples, by `eval.interpolation`."""
         z, n = self.test_codes, self.options.samples
@@ -109,20 +109,27 @@ class Subject:
 
     def errors(self, x: np.ndarray) -> np.ndarray:
         """Squared reconstruction error of each example, summed over coordinates in the model's units."""
-        parts = [x[i : i + BLOCK] for i in range(0, len(x), BLOCK)]  # photographs are large as floats
+        parts = (x[part] for part in progress.blocks(len(x), BLOCK, "reconstructions"))  # large as floats
         return np.concatenate([squared_errors(self.units(p), self.model.reconstruct(p)) for p in parts])
 
     def units(self, x: np.ndarray) -> np.ndarray:
         """Examples as the model sees them, pixels within its range, in float32."""
         return np.asarray(to_units(jnp.asarray(x), self.source.range))
 
-    def features_of(self, what: str) -> np.ndarray:
-        """Features of `samples`, `reconstructions`, `interpolations` or `test`, computed once."""
-        if what == "test":
-            return self.features.of_test(self)
-        if what not in self._features:
-            self._features[what] = self.features(getattr(self, what))
-        return self._features[what]
+    @cached_property
+    def sample_features(self) -> np.ndarray:
+        """Those of `samples`."""
+        return self.features(self.samples)
+
+    @property
+    def test_features(self) -> np.ndarray:
+        """Those of `test`."""
+        return self.features.kept(self.source, "test", self.test)
+
+    @property
+    def train_features(self) -> np.ndarray:
+        """Those of all training examples, which may be many: they stay on disk."""
+        return self.features.kept(self.source, "train", self.source.train)
 
     def precision_recall(self) -> precision_recall.PrecisionRecall:
         """The curve of samples' features, kept for its figure."""
@@ -131,13 +138,14 @@ class Subject:
 
     def equally_many(self) -> tuple[np.ndarray, np.ndarray]:
         """Features of test examples and of samples, of both as many as there are of the fewer."""
-        real, generated = self.features_of("test"), self.features_of("samples")
+        real, generated = self.test_features, self.sample_features
         n = min(len(real), len(generated))
         return spread_out(real, n), generated[:n]
 
     def frechet(self, generated: np.ndarray) -> float:
         """Frechet distance of features to those of test examples."""
-        return frechet.frechet_distance(frechet.statistics(generated), self.features.statistics(self))
+        ours = frechet.statistics(generated, self.features.fingerprint)
+        return frechet.frechet_distance(ours, self.features.statistics(self.source, "test", self.test))
 
     def clusters(self) -> np.ndarray:
         """The cluster of each test example, by the family's own rule where it has one.
@@ -150,13 +158,9 @@ class Subject:
         classes = len(np.unique(self.source.test_labels))
         return np.asarray(k_means(self.key("clusters"), jnp.asarray(z - z.mean(0)), classes).labels)
 
-    @cached_property
-    def _features(self) -> dict[str, np.ndarray]:
-        return {}
-
     def _made(self, make, inputs: np.ndarray) -> np.ndarray:
-        parts = [stored(make(inputs[i : i + BLOCK]), self.source.range) for i in range(0, len(inputs), BLOCK)]
-        return np.concatenate(parts)
+        parts = progress.blocks(len(inputs), BLOCK, "decoding")
+        return np.concatenate([stored(make(inputs[part]), self.source.range) for part in parts])
 
 
 def stored(x: np.ndarray, pixel_range: tuple[float, float] | None) -> np.ndarray:
@@ -165,6 +169,14 @@ def stored(x: np.ndarray, pixel_range: tuple[float, float] | None) -> np.ndarray
         return x
     low, high = pixel_range
     return np.round(255.0 * np.clip((x - low) / (high - low), 0.0, 1.0)).astype(np.uint8)
+
+
+def stretched(images: np.ndarray) -> np.ndarray:
+    """Each picture's own least and greatest level moved to 0 and 255; one of a single level becomes black."""
+    x = images.reshape(len(images), -1).astype(np.float32)
+    low, high = x.min(1, keepdims=True), x.max(1, keepdims=True)
+    scaled = 255.0 * (x - low) / np.maximum(high - low, 1.0)
+    return np.round(scaled).astype(np.uint8).reshape(images.shape)
 
 
 def spread_out(x: np.ndarray, n: int) -> np.ndarray:

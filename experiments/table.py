@@ -1,7 +1,8 @@
 """`python -m experiments.table RUN ...`: the results of runs side by side, beside what was published.
 
 A row is a system on a data set under one sampler, a run each; a column is a metric, with the published
-values and the differences behind it. Under the table stands the protocol of every number.
+values and the differences behind it. Under the table stands the protocol of every number. With `--against`
+metrics are drawn against a number of the config that the runs differ in.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from coulomb_jax.nets.features import KINDS
+from experiments import against
 from experiments.published import find
 from experiments.results import Figure, figures
 
@@ -43,6 +45,7 @@ class Row(NamedTuple):
       known_as: the data set as the published tables know it; None where the data are another.
       system: the family.
       sampler: what samples were drawn by.
+      config: of the run.
       values: mean and standard deviation by metric.
       protocols: how they were measured, by measure; under "numbers" the names of what it gave.
     """
@@ -52,6 +55,7 @@ class Row(NamedTuple):
     known_as: str | None
     system: str
     sampler: str
+    config: dict[str, Any]
     values: dict[str, Figure]
     protocols: dict[str, Any]
 
@@ -82,6 +86,7 @@ def rows(folder: Path) -> list[Row]:
             known_as=config["data"]["name"] if whole else None,
             system=config["family"]["name"],
             sampler=sampler,
+            config=config,
             values=values,
             protocols={k: v for k, v in results.get("protocols", {}).items() if "numbers" in v},
         )
@@ -185,6 +190,18 @@ def _beside(line: Row, metric: str) -> list[str]:
     return ["; ".join(values), "; ".join(differences)]
 
 
+def fid(lines: Sequence[Row]) -> list[str]:
+    """The Frechet distance that lines have: by Inception, else by the first other net.
+
+    Raises:
+      ValueError: they have none.
+    """
+    for net in NETS:
+        if any(f"fid{net}" in line.values for line in lines):
+            return [f"fid{net}"]
+    raise ValueError("FID is drawn where no metric is named, but no run has it; name others with --metrics")
+
+
 def main(arguments: Sequence[str]) -> None:
     """The command; exit code 2 for bad input."""
     parser = argparse.ArgumentParser(
@@ -193,10 +210,17 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="run folders")
     parser.add_argument("--metrics", default="", help="columns, separated by commas")
     parser.add_argument("--out", type=Path, help="writes OUT.md and OUT.csv too")
+    parser.add_argument(
+        "--against",
+        metavar="KEY",
+        help="draws the metrics, FID where none is named, against a number of the config, as arch.z_dim",
+    )
     asked = parser.parse_args(arguments)
     try:
         lines = [line for folder in asked.runs for line in rows(folder)]
-        header, cells = table(lines, [name for name in asked.metrics.split(",") if name])
+        named = [name for name in asked.metrics.split(",") if name]
+        header, cells = table(lines, named)
+        drawn = against.draw(lines, asked.against, named or fid(lines), asked.out) if asked.against else []
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
@@ -207,6 +231,8 @@ def main(arguments: Sequence[str]) -> None:
         asked.out.with_suffix(".md").write_text(text)
         with asked.out.with_suffix(".csv").open("w", newline="") as file:
             csv.writer(file).writerows([header, *cells])
+    for path in drawn:
+        print(f"figure: {path}")
 
 
 if __name__ == "__main__":

@@ -10,9 +10,11 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from coulomb_jax import mmd
+from coulomb_jax.metrics import tiles
+from coulomb_jax.metrics.tiles import SPREAD, WHOLE
 
 TILE = 2048
-"""Rows and columns of the kernel matrix that are held at once."""
+"""Rows and columns of the kernel matrix that are held at once, the rows shared among the local devices."""
 # Rows of each set that a typical value of the kernel is taken from.
 SAMPLE = 256
 
@@ -62,7 +64,7 @@ def kid(x: Float[np.ndarray, "n d"], y: Float[np.ndarray, "m d"]) -> Kid:
     """MMD² with the kernel (x·y/d + 1)³ over all pairs [binkowski2018], and its standard error.
 
     The variance is estimated term by term as `coulomb_jax.mmd.mmd2_with_error` does. The kernel matrix is
-    worked through in tiles, each pair of tiles within a set once.
+    worked through in tiles on all local devices, each pair of tiles within a set once.
 
     Args:
       x: at least four rows, finite.
@@ -175,13 +177,16 @@ def _kernel(a: jax.Array, b: jax.Array) -> jax.Array:
     return (jnp.matmul(a, b.T, precision="highest") / a.shape[1] + 1) ** 3
 
 
-@jax.jit
+@tiles.over_rows((SPREAD, WHOLE, WHOLE, WHOLE, SPREAD, WHOLE))
 def _tile(a, b, first, typical, numbers_a, numbers_b):
-    """Sums over rows, columns and squares of a tile, less a constant; numbers below 0 are of filled rows."""
+    """Sums over rows, columns and squares of a tile, less a constant; numbers below 0 are of filled rows.
+
+    The sums over columns are a row for each device.
+    """
     counts = (numbers_a[:, None] >= 0) & (numbers_b[None, :] >= 0)
     counts &= first | (numbers_a[:, None] != numbers_b[None, :])
     values = jnp.where(counts, _kernel(a, b) - typical, 0.0)
-    return values.sum(1), values.sum(0), (values**2).sum(1)
+    return values.sum(1), values.sum(0)[None], (values**2).sum(1)
 
 
 def _typical(x: np.ndarray, y: np.ndarray) -> np.float32:
@@ -191,30 +196,29 @@ def _typical(x: np.ndarray, y: np.ndarray) -> np.float32:
 
 def _tiles(x: np.ndarray) -> list[tuple[slice, jax.Array, jax.Array]]:
     """Places, rows and numbers of each tile, all of one size."""
-    size = min(TILE, len(x))
-    tiles = []
+    size = tiles.evenly(min(TILE, len(x)))
+    found = []
     for begin in range(0, len(x), size):
         rows = x[begin : begin + size]
-        missing = size - len(rows)
-        numbers = np.pad(np.arange(begin, begin + len(rows)), (0, missing), constant_values=-1)
-        filled = jnp.asarray(np.pad(rows, ((0, missing), (0, 0))))
-        tiles.append((slice(begin, begin + len(rows)), filled, jnp.asarray(numbers, jnp.int32)))
-    return tiles
+        numbers = tiles.filled(np.arange(begin, begin + len(rows), dtype=np.int32), size, -1)
+        filled = tiles.filled(rows, size, 0.0)
+        found.append((slice(begin, begin + len(rows)), jnp.asarray(filled), jnp.asarray(numbers)))
+    return found
 
 
 def _sums_of(a, b, typical, *, apart):
     """What `_tile` gives for two tiles, in float64: each sum is of a few thousand float32, rounded once."""
     rows, columns, squares = _tile(a[1], b[1], apart, typical, a[2], b[2])
     cut = slice(a[0].stop - a[0].start), slice(b[0].stop - b[0].start)
-    sums = np.asarray(rows, np.float64)[cut[0]], np.asarray(columns, np.float64)[cut[1]]
+    sums = np.asarray(rows, np.float64)[cut[0]], np.asarray(columns, np.float64).sum(0)[cut[1]]
     return *sums, np.asarray(squares, np.float64).sum()
 
 
 def _within(x: np.ndarray, typical: np.float32) -> tuple[np.ndarray, float]:
     """Sums of the kernel over the others of each row, and of its squares over all pairs i ≠ j."""
-    total, squares, tiles = np.zeros(len(x)), 0.0, _tiles(x)
-    for i, a in enumerate(tiles):
-        for j, b in enumerate(tiles[i:], i):
+    total, squares, parts = np.zeros(len(x)), 0.0, _tiles(x)
+    for i, a in enumerate(parts):
+        for j, b in enumerate(parts[i:], i):
             rows, columns, of_squares = _sums_of(a, b, typical, apart=False)
             total[a[0]] += rows
             if j > i:
@@ -225,9 +229,9 @@ def _within(x: np.ndarray, typical: np.float32) -> tuple[np.ndarray, float]:
 
 def _across(x: np.ndarray, y: np.ndarray, typical: np.float32) -> tuple[np.ndarray, np.ndarray, float]:
     """Sums of the kernel over the rows of y for each of x, the reverse, and of its squares."""
-    of_x, of_y, squares, tiles = np.zeros(len(x)), np.zeros(len(y)), 0.0, _tiles(y)
+    of_x, of_y, squares, parts = np.zeros(len(x)), np.zeros(len(y)), 0.0, _tiles(y)
     for a in _tiles(x):
-        for b in tiles:
+        for b in parts:
             rows, columns, of_squares = _sums_of(a, b, typical, apart=True)
             of_x[a[0]] += rows
             of_y[b[0]] += columns

@@ -67,7 +67,7 @@ def centre_of(points: Num[np.ndarray, "m d"]) -> Float[np.ndarray, " d"]:
 
 def row_blocks(rows: Num[np.ndarray, "n d"], fill: float = 0) -> Iterator[tuple[int, np.ndarray]]:
     """First row and rows of each block, the last one filled up, for all local devices."""
-    devices = jax.local_device_count()
+    devices = _mesh().size
     per_device = _size(TILE_ROWS, -(-len(rows) // devices), rows.shape[1])
     return _blocks(rows, per_device * devices, fill)
 
@@ -105,6 +105,11 @@ def spread(block: Num[np.ndarray, "b ..."]) -> Array:
     return jax.device_put(block, NamedSharding(_mesh(), SPREAD))
 
 
+def evenly(n: int) -> int:
+    """The least number from `n` on that the local devices share evenly."""
+    return -(-n // _mesh().size) * _mesh().size
+
+
 def over_rows(takes: tuple[PartitionSpec, ...]):
     """Decorator: run a function of a tile on each device's rows; results come back row by row.
 
@@ -114,10 +119,10 @@ def over_rows(takes: tuple[PartitionSpec, ...]):
 
     def decorate(function: Callable) -> Callable:
         @functools.cache
-        def program():
-            return jax.jit(jax.shard_map(function, mesh=_mesh(), in_specs=takes, out_specs=SPREAD))
+        def program(mesh):
+            return jax.jit(jax.shard_map(function, mesh=mesh, in_specs=takes, out_specs=SPREAD))
 
-        return functools.wraps(function)(lambda *arguments: program()(*arguments))
+        return functools.wraps(function)(lambda *arguments: program(_mesh())(*arguments))
 
     return decorate
 

@@ -102,7 +102,7 @@ def test_pictures_are_kept_as_a_file_would_keep_them():
 
 def test_each_picture_is_stretched_on_its_own_in_the_legacy_distance():
     images = np.array([[10, 20, 30], [0, 255, 51], [7, 7, 7]], np.uint8).reshape(3, 3, 1, 1)
-    assert measures.stretched(images).reshape(3, 3).tolist() == [[0, 128, 255], [0, 255, 51], [0, 0, 0]]
+    assert subject.stretched(images).reshape(3, 3).tolist() == [[0, 128, 255], [0, 255, 51], [0, 0, 0]]
 
 
 def test_what_is_drawn_for_one_purpose_does_not_depend_on_what_else_is_measured():
@@ -171,11 +171,8 @@ class Counted:
     def __call__(self, images):
         return np.random.default_rng(len(images)).normal(size=(len(images), self.dim))
 
-    def of_test(self, subject):
-        return self(subject.test)
-
-    def statistics(self, subject):
-        return frechet.statistics(self.of_test(subject))
+    def kept(self, source, split, images):
+        return self(images)
 
 
 class Black(Perfect):
@@ -226,6 +223,9 @@ def test_as_many_samples_as_test_examples_are_compared_by_their_neighbours(monke
         ("prd", {"compared": 296, "samples": 3000, "test": 296}),
         ("features_mmd", {"compared_samples": 1000, "compared_test": 296}),
         ("reconstruction", {"test": 296, "train": 296}),
+        ("memorisation", {"samples": 3000, "test": 296, "train": 1501}),
+        ("features_memorisation", {"samples": 3000, "test": 296, "train": 1501}),
+        ("clustering", {"test": 296}),
     ],
 )
 def test_a_protocol_tells_the_numbers_that_were_used(name, numbers, monkeypatch):
@@ -285,7 +285,29 @@ def test_figures_say_what_drew_their_pictures(monkeypatch, tmp_path):
     assert titles["interpolations"] == "vae on digits, between reconstructions"
     assert drawn["covariance"][1]["of"] == "posterior means"
     assert drawn["neighbours"][1]["unit"] == "8-bit levels"
+    assert "neighbours-drawn" not in drawn  # nothing was measured by features
     assert drawn["attributes"][0][1] == [f"towards class {k}" for k in range(10)]
+
+
+def test_neighbours_by_features_are_shown_where_they_have_been_measured(monkeypatch, tmp_path):
+    class Means(Counted):
+        def __call__(self, images):
+            return images.reshape(len(images), -1).mean(1, keepdims=True, dtype=np.float32)
+
+    drawn = {}
+    monkeypatch.setattr(
+        gallery.figures, "neighbour_grid", lambda path, *a, **look: drawn.__setitem__(path.stem, (a, look))
+    )
+    one = subject.Subject(Black(), digits.load(), OPTIONS, 0, Means(1))
+    values = {"features_memorisation_ratio_drawn": 1.0}
+    gallery._pictures(one, lambda name: tmp_path / name, "a", "prior", values)
+    (queries, pictures, distances), look = drawn["neighbours-drawn"]
+    assert look["unit"] == "features of drawn"
+    darkest = np.argsort(digits.load().train.mean((1, 2, 3)), kind="stable")[:4]
+    train = digits.load().train / np.float32(255)
+    np.testing.assert_allclose(np.sort(pictures[0].sum((1, 2, 3))), np.sort(train[darkest].sum((1, 2, 3))))
+    np.testing.assert_allclose(distances[0], 255 * train[darkest].mean((1, 2, 3)), rtol=1e-5)
+    assert not queries.any()
 
 
 def test_an_evaluation_that_is_stopped_keeps_what_it_has_measured(monkeypatch, tmp_path):

@@ -5,14 +5,17 @@ import json
 
 import pytest
 
-from experiments import table
+from experiments import against, table
 from experiments.published import RECORDS, find
 from experiments.results import Figure, report, summary
 
 
-def run(folder, *, data="celeba", name="celeba", family="wae_mmd", metrics, spread=None, protocols=None):
+def run(
+    folder, *, data="celeba", name="celeba", family="wae_mmd", z=64, metrics, spread=None, protocols=None
+):
     folder.mkdir(parents=True)
     config = {"family": {"name": family}, "sampler": {"name": "prior"}, "data": {"name": name}}
+    config |= {"arch": {"name": "mlp", "z_dim": z, "hidden": [8]}, "remat": True}
     (folder / "config.json").write_text(json.dumps(config))
     results = {"metrics": metrics, "standard_deviations": spread or {}, "references": {}}
     results |= {"protocol": {"data": data}, "protocols": protocols or {}}
@@ -134,6 +137,77 @@ def test_what_cannot_be_is_refused_in_a_sentence(arguments, sentence, tmp_path, 
         table.main(arguments)
     assert refused.value.code == 2
     assert sentence in capsys.readouterr().err
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """What the figures are given, by the names of their files."""
+    found = {}
+
+    def record(path, curves, xlabel, ylabel, *, title):
+        found[str(path)] = ({k: [c.tolist() for c in v] for k, v in curves.items()}, xlabel, ylabel, title)
+
+    monkeypatch.setattr(against.figures, "value_against_size", record)
+    return found
+
+
+def test_a_metric_is_drawn_against_a_number_of_the_config(tmp_path, capsys, drawn):
+    runs = [
+        run(tmp_path / "a", z=32, metrics={"fid": 50.0, "kid": 0.1}, spread={"fid": 2.0, "kid": 0.01}),
+        run(tmp_path / "b", z=8, metrics={"fid": 60.0, "kid": 0.2, "fid/gmm": 40.0}, spread={"fid": 1.0}),
+        run(tmp_path / "c", z=8, family="vae", metrics={"fid": 70.0}),
+    ]
+    arguments = [*map(str, runs), "--against=arch.z_dim", "--out", str(tmp_path / "t" / "sizes")]
+    table.main(arguments)
+    path = str(tmp_path / "t" / "sizes-fid-against-arch.z_dim.png")
+    assert f"figure: {path}" in capsys.readouterr().out
+    curves, *words = drawn.pop(path)
+    assert words == ["arch.z_dim", "fid", "celeba"]
+    assert str(curves) == str(
+        {
+            "wae_mmd, sampler prior": [[32, 8], [50.0, 60.0], [2.0, 1.0]],
+            "wae_mmd, sampler gmm": [[8], [40.0], [float("nan")]],
+            "vae, sampler prior": [[8], [70.0], [float("nan")]],
+        }
+    )
+    table.main([*map(str, runs[:2]), "--against=arch.z_dim", "--metrics=kid,fid"])
+    assert list(drawn) == ["kid-against-arch.z_dim.png", "fid-against-arch.z_dim.png"]
+    curves, *words = drawn["kid-against-arch.z_dim.png"]
+    assert str(curves["sampler prior"]) == str([[32, 8], [0.1, 0.2], [0.01, float("nan")]])
+    assert words[2] == "wae_mmd, celeba"
+
+
+@pytest.mark.parametrize(
+    ("names", "key", "sentence"),
+    [
+        ("ab", "arch.zdim", "there is no number 'arch.zdim'; did you mean arch.z_dim"),
+        ("ab", "arch.name", "there is no number 'arch.name'"),
+        ("ab", "arch.hidden", "there is no number 'arch.hidden'"),
+        ("ab", "remat", "there is no number 'remat'"),
+        ("ac", "arch.z_dim", "differ in it, but all have 8"),
+        ("abc", "arch.z_dim", "of vae 3 runs have 2 values"),
+        ("ad", "arch.z_dim", "fid at two values of arch.z_dim or more"),
+        ("ee", "arch.z_dim", "no run has it; name others with --metrics"),
+    ],
+)
+def test_runs_that_make_no_curve_are_refused_in_a_sentence(
+    names, key, sentence, tmp_path, capsys, drawn, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    for name, z, family, metric in [
+        ("a", 8, "vae", "fid"),
+        ("b", 16, "vae", "fid"),
+        ("c", 8, "vae", "fid"),
+        ("d", 16, "couae", "fid"),
+        ("e", 16, "vae", "kid"),
+    ]:
+        run(tmp_path / name, z=z, family=family, metrics={metric: 1.0})
+    with pytest.raises(SystemExit) as refused:
+        table.main([*names, f"--against={key}", "--out=t"])
+    assert refused.value.code == 2
+    assert sentence in capsys.readouterr().err
+    assert not drawn
+    assert not (tmp_path / "t.md").exists()
 
 
 def test_means_and_deviations_over_repetitions():

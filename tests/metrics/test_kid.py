@@ -1,13 +1,22 @@
 import jax
 import numpy as np
 import pytest
+from jax.sharding import Mesh
 
 from coulomb_jax import mmd
+from coulomb_jax.metrics import tiles
 from coulomb_jax.metrics.kid import features_mmd, kid, kid_subsets
 
 
 def rows(seed, n, dim, shift=0.0):
     return np.random.default_rng(seed).normal(shift, 1.0, (n, dim)).astype(np.float32)
+
+
+@pytest.fixture
+def one_device(monkeypatch):
+    """Hundreds of small sets: most of the time would go into sharing them out."""
+    mesh = Mesh(np.asarray(jax.local_devices()[:1]), (tiles.AXIS,))
+    monkeypatch.setattr(tiles, "_mesh", lambda: mesh)
 
 
 def by_loops(x, y):
@@ -59,7 +68,7 @@ def test_small_differences_of_large_values_keep_their_digits():
     assert kid(x, y).value == pytest.approx(expected, abs=3e-5)
 
 
-def test_the_mean_is_the_closed_form():
+def test_the_mean_is_the_closed_form(one_device):
     dim = 4
     mean = np.full(dim, 0.4)
     values = [kid(rows(2 * i, 60, dim), rows(2 * i + 1, 60, dim, 0.4)) for i in range(400)]
@@ -69,7 +78,7 @@ def test_the_mean_is_the_closed_form():
     assert np.mean([v.standard_error for v in values]) == pytest.approx(found.std(ddof=1), rel=0.12)
 
 
-def test_the_error_holds_at_equal_laws_too():
+def test_the_error_holds_at_equal_laws_too(one_device):
     values = [kid(rows(2 * i, 50, 3), rows(2 * i + 1, 80, 3)) for i in range(400)]
     found = np.array([v.value for v in values])
     assert abs(found.mean()) < 3.5 * found.std() / 20
@@ -107,7 +116,7 @@ def test_subsets_of_everything_are_the_whole():
     assert found.deviation == pytest.approx(0.0, abs=1e-5)
 
 
-def test_subsets_are_drawn_without_replacement_and_their_mean_is_unbiased():
+def test_subsets_are_drawn_without_replacement_and_their_mean_is_unbiased(one_device):
     x, y = rows(0, 300, 6), rows(1, 300, 6, 0.3)
     found = kid_subsets(0, x, y, subsets=200, size=30)
     random = np.random.default_rng(0)
