@@ -224,12 +224,13 @@ def test_a_run_that_looks_and_averages_and_is_cut_off_ends_bit_for_bit_the_same(
 
 
 def test_a_repetition_looks_at_its_own_loss():
-    both = run(32, seeds=(3, 4), held={"every": 4})
+    # Few rounds: another order of sums grows tenfold in eight more.
+    both = run(8, seeds=(3, 4), held={"every": 4})
     for r, seed in enumerate((3, 4)):
-        alone = run(32, seeds=(seed,), held={"every": 4})
+        alone = run(8, seeds=(seed,), held={"every": 4})
         mine = jax.tree.map(lambda a, r=r: a[r], both)
-        np.testing.assert_allclose(mine.best["loss"], alone.best["loss"], rtol=1e-3)
-        chex.assert_trees_all_close(nets_of(mine), nets_of(alone), rtol=1e-2, atol=1e-3)
+        np.testing.assert_allclose(mine.best["loss"], alone.best["loss"], rtol=1e-5)
+        chex.assert_trees_all_close(nets_of(mine), nets_of(alone), rtol=1e-3, atol=1e-4)
 
 
 def test_a_loss_that_is_not_finite_stops_the_run():
