@@ -3,12 +3,17 @@
 import os
 import tempfile
 
-import jax
 import pytest
 
-# Prepared data and compiled programs are kept for this run of the tests alone.
+# Prepared data and compiled programs are kept for this run of the tests alone: data by each worker, programs by
+# all and by the commands they start, since what takes longest to compile is compiled for several tests.
 _cache = tempfile.TemporaryDirectory()
 os.environ["COULOMB_CACHE"] = _cache.name
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = _cache.name
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
+
+import jax  # noqa: E402, reads the environment
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_debug_key_reuse", True)
