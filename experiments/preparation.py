@@ -104,7 +104,7 @@ def _build(config: ConfigDict, workdir: str | Path) -> Run:
     description |= {"steps": length(family, plain["steps"]), "examples": len(source.train)}
     check_evaluation(config, source)
     look = config.validation.examples and (config.validation.every or len(source.train) // config.batch)
-    dispatch = config.dispatch or steps_a_call(config.arch.name != "mlp", devices[0].platform)
+    dispatch = config.dispatch or steps_a_call(family, devices[0].platform)
     run = Run(
         config=config,
         workdir=Path(workdir),
