@@ -1,11 +1,15 @@
 """What every family promises, over the table of all configs."""
 
+import inspect
+from pathlib import Path
+
 import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from coulomb_jax import families
 from coulomb_jax.family import Fit
 from coulomb_jax.model import Model
 from coulomb_jax.nets.bound import AXIS, Bound
@@ -120,6 +124,11 @@ def test_what_is_drawn_and_decoded_has_the_shape_and_range_of_the_data(name, dat
         assert x.max() <= row.x_range[1]
     z = model.encode(np.asarray(table.batch(row, 3)))
     assert z.shape == (3, row.config.arch.z_dim)
+
+
+@pytest.mark.parametrize("name", families.names())
+def test_a_family_reads_beside_its_paper(name):
+    assert len(Path(inspect.getfile(families.function(name))).read_text().splitlines()) <= 120
 
 
 def test_held_nets_keep_their_statistics_even_when_they_are_called():
