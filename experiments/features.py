@@ -117,7 +117,11 @@ def open_store(options, source: Source) -> FeatureStore:
 
 
 def learned(source: Source) -> Path:
-    """The weights of a LeNet that has learned the labels of a data set, from the cache where they are."""
+    """The weights of a LeNet that has learned the labels of a data set, from the cache where they are.
+
+    Of a random subset it is the whole set: models of different subsets are compared by one net.
+    """
+    source = source.whole or source
     if source.train_labels is None or source.train.shape[-1] != 1:
         raise ValueError(
             f"a LeNet learns gray pictures with labels, which {source.name} has not; name weights with "

@@ -31,6 +31,8 @@ LEAST = {
     "validation.every": 0,
     "validation.patience": 0,
     "validation.after": 0,
+    "subset.examples": 0,
+    "subset.seed": 0,
     "eval.every": 0,
     "eval.samples": 2,
     "eval.codes": 4,
@@ -102,7 +104,7 @@ def _build(config: ConfigDict, workdir: str | Path) -> Run:
     description |= {"steps": length(family, plain["steps"]), "examples": len(source.train)}
     check_evaluation(config, source)
     look = config.validation.examples and (config.validation.every or len(source.train) // config.batch)
-    dispatch = config.dispatch or steps_a_call(config.arch.name != "mlp", devices[0].platform)
+    dispatch = config.dispatch or steps_a_call(family, devices[0].platform)
     run = Run(
         config=config,
         workdir=Path(workdir),
@@ -133,16 +135,19 @@ def load_sources(plain: Mapping[str, Any]) -> list[Source]:
     name, options = plain["data"]["name"], {k: v for k, v in plain["data"].items() if k != "name"}
     first = data.load(name, seed=seeds[0], **options)
     sources = [first] + [data.load(name, seed=seed, **options) for seed in seeds[1:] if first.synthetic]
-    held = plain.get("validation", {}).get("examples", 0)  # runs of before it was a key have none
-    if not held:
-        return sources
+    # Runs of before these were keys have none.
+    held, subset = plain.get("validation", {}).get("examples", 0), plain.get("subset", {})
     batch, there = plain["batch"], len(first.train)
-    if not batch <= held <= there - batch:
+    if held and not batch <= held <= there - batch:
         raise ValueError(
             f"validation takes at least a batch of {batch} examples and leaves as many, but {held} of "
             f"{there} are to be held out; change --config.validation.examples"
         )
-    return [source.hold_out(held) for source in sources]
+    if held:
+        sources = [source.hold_out(held) for source in sources]
+    if subset.get("examples"):  # of what is left, so that every subset is judged by the same examples
+        sources = [source.subset(**subset) for source in sources]
+    return sources
 
 
 def title_of(plain: Mapping[str, Any], source: Source) -> str:

@@ -5,8 +5,8 @@ import tempfile
 
 import pytest
 
-# Prepared data and compiled programs are kept for this run of the tests alone: data by each worker, programs by
-# all and by the commands they start, since what takes longest to compile is compiled for several tests.
+# Prepared data and compiled programs are kept for this run of the tests alone: data by each worker, programs
+# by all and by the commands they start, since what takes longest to compile is compiled for several tests.
 _cache = tempfile.TemporaryDirectory()
 os.environ["COULOMB_CACHE"] = _cache.name
 if "PYTEST_XDIST_WORKER" not in os.environ:

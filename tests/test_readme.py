@@ -65,6 +65,14 @@ def test_every_command_of_the_readme_parses(module, words, tmp_path, monkeypatch
     assert folder.parts
 
 
+def test_every_option_of_the_page_on_training_is_a_key_of_a_config():
+    page = (ROOT / "docs" / "training.md").read_text()
+    flags = re.findall(r"`(--config\.[^`]+)`", page)
+    assert len(flags) >= 10
+    for flag in flags:
+        command.parse("mnist", ["--config=vae.py", flag])
+
+
 def test_the_picture_is_there_and_light():
     guide = (ROOT / "docs" / "mmd.md").read_text()
     names = re.findall(r"!\[[^\]]*\]\((docs/[^)]+)\)", README)

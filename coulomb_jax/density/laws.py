@@ -26,6 +26,7 @@ class Law(NamedTuple):
       fourth: central moments E (z_i - m_i)^2 (z_j - m_j)^2, `[d d]`.
       divergence: KL(N(mean, diag exp(log_var)) || this law) in nats, `(z, mean, log_var) -> [n]`, exact or
         estimated from the one draw z of each; None where it is infinite.
+      cluster: `z -> integers`, the component that each most likely is of; None where there are none.
     """
 
     draw: Callable
@@ -33,6 +34,7 @@ class Law(NamedTuple):
     covariance: Float[Array, "d d"]
     fourth: Float[Array, "d d"]
     divergence: Callable | None = None
+    cluster: Callable | None = None
 
 
 def named(name: str, dim: int, components: int = 10, distance: float = 6.0) -> Law:
@@ -112,7 +114,10 @@ def mixture(means: Float[Array, "k d"]) -> Law:
         log_density = logsumexp(log_normal, axis=1) - math.log(means.shape[0])
         return -gaussian.entropy(log_var) - log_density
 
-    return Law(draw, cdf, eye + scatter, fourth, divergence)
+    def cluster(z):
+        return jnp.argmax(centres.responsibilities(z, means), axis=1)
+
+    return Law(draw, cdf, eye + scatter, fourth, divergence, cluster)
 
 
 def empirical(y: Float[Array, "n d"]) -> Law:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import jax.numpy as jnp
-
 from coulomb_jax.density import centres, laws
 from coulomb_jax.families import terms
 from coulomb_jax.family import Family
@@ -33,8 +31,7 @@ def gmm_dae(
       recon_scale: factor on the reconstruction term; 2000 in the authors' code.
       reduction: of the squared error over coordinates, "mean" (the authors') or "sum".
     """
-    means = centres.make(components, arch.z_dim, distance)
-    law = laws.mixture(means)
+    law = laws.mixture(centres.make(components, arch.z_dim, distance))
     family = terms.penalized(
         arch,
         terms.ks_and_covariance(lambda nets, key, b: law, weight),
@@ -42,4 +39,4 @@ def gmm_dae(
         recon_scale=recon_scale,
         reduction=reduction,
     )
-    return family._replace(cluster=lambda z: jnp.argmax(centres.responsibilities(z, means), axis=1))
+    return family._replace(cluster=law.cluster)

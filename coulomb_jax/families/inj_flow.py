@@ -29,7 +29,6 @@ def inj_flow(
         raise ValueError(f"variance and sigma must be positive, not {variance} and {sigma}; choose others")
     if weight < 0:
         raise ValueError(f"the weight of the log-volume is at least 0, not {weight}; choose another")
-    prior = terms.normal_prior(arch.z_dim)
 
     def objective(nets, x, key):
         z = nets.encoder(x)
@@ -40,7 +39,5 @@ def inj_flow(
         loss = recon / (2.0 * variance) + norm / (2.0 * sigma**2) + weight * volume
         return loss, {"reconstruction": recon, "norm": norm, "log_volume": volume}
 
-    def draw(nets, key, n):
-        return sigma * prior(nets, key, n)
-
-    return terms.deterministic(arch.encoder(), arch.decoder(), objective, draw)
+    prior = terms.normal_prior(arch.z_dim, sigma)
+    return terms.deterministic(arch.encoder(), arch.decoder(), objective, prior)

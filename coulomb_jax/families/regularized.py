@@ -1,7 +1,7 @@
 """Any regularizer with any prior: the space that other autoencoders are points of.
 
-coulomb x normal is CouAE, wae_multiscale x normal the WAE, kl x normal the VAE, ks_covariance x mixture
-GMM-DAE, none the plain autoencoder; critic x learned is FlexAE with the encoder's two moves in one.
+coulomb x normal is CouAE, wae_multiscale x normal the WAE of unit variance, kl x normal the VAE,
+ks_covariance x mixture GMM-DAE, none the plain autoencoder; FlexAE, whose encoder has two moves, is no point.
 """
 
 from __future__ import annotations
@@ -116,4 +116,5 @@ def regularized(
     if learned:
         nets["generator"] = arch.generator(arch.z_dim, generator)
         updates = (*updates, Update("generator", generate, ("generator",)))
-    return family._replace(nets=nets, stages=(stage._replace(updates=updates),))
+    cluster = None if learned else law.cluster
+    return family._replace(nets=nets, stages=(stage._replace(updates=updates),), cluster=cluster)

@@ -44,13 +44,15 @@ def noise(nets, key: jax.Array, shape: tuple[int, ...]) -> Float[Array, "b ..."]
     return nets.share(jax.random.normal(key, (nets.devices * shape[0], *shape[1:])))
 
 
-def normal_prior(z_dim: int):
-    """`draw` of the families whose prior is N(0, I)."""
-    return lambda nets, key, n: jax.random.normal(key, (n, z_dim))
+def normal_prior(z_dim: int, sigma: float = 1.0):
+    """`draw` of the families whose prior is N(0, sigma^2 I)."""
+    return lambda nets, key, n: sigma * jax.random.normal(key, (n, z_dim))
 
 
-def mmd2_to_prior(nets, z: Float[Array, "b d"], kernel, key: jax.Array, prior: str) -> Float[Array, ""]:
-    """Unbiased MMD^2 between the whole batch's codes and N(0, I).
+def mmd2_to_prior(
+    nets, z: Float[Array, "b d"], kernel, key: jax.Array, prior: str, sigma: float = 1.0
+) -> Float[Array, ""]:
+    """Unbiased MMD^2 between the whole batch's codes and N(0, sigma^2 I).
 
     Args:
       nets: gives `gather`: the MMD is that of the global batch, never a mean over devices.
@@ -59,13 +61,14 @@ def mmd2_to_prior(nets, z: Float[Array, "b d"], kernel, key: jax.Array, prior: s
       key: of the prior's sample.
       prior: "sampled", as many points as there are codes; or "exact", integrated: the same mean with
         two of the three terms free of sampling noise, and half the pairs to evaluate.
+      sigma: standard deviation of the prior.
     """
     if prior not in PRIORS:
         raise ValueError(nearest("prior", prior, PRIORS))
     z = nets.gather(z)
     if prior == "exact":
-        return mmd.mmd2_to_normal(z, kernel)
-    return mmd.mmd2(z, jax.random.normal(key, z.shape), kernel)
+        return mmd.mmd2_to_normal(z, kernel, sigma=sigma)
+    return mmd.mmd2(z, sigma * jax.random.normal(key, z.shape), kernel)
 
 
 def deterministic(encoder: Net, decoder: Net, objective, draw) -> Family:
@@ -132,15 +135,23 @@ def penalized(
 
 
 def matched(
-    arch, kernel, weight: float, prior: str, *, recon_scale: float, reduction: str, jitter: float = 0.0
+    arch,
+    kernel,
+    weight: float,
+    prior: str,
+    *,
+    recon_scale: float,
+    reduction: str,
+    jitter: float = 0.0,
+    sigma: float = 1.0,
 ) -> Family:
-    """A deterministic autoencoder whose codes an MMD pulls towards N(0, I), `prior` as in `mmd2_to_prior`."""
+    """A deterministic autoencoder whose codes an MMD pulls towards a normal law; see `mmd2_to_prior`."""
 
     def mmd2(nets, key, z):
-        return mmd2_to_prior(nets, z, kernel, key, prior)
+        return mmd2_to_prior(nets, z, kernel, key, prior, sigma)
 
     options = {"recon_scale": recon_scale, "reduction": reduction, "jitter": jitter}
-    family = penalized(arch, {"mmd2": (weight, mmd2)}, normal_prior(arch.z_dim), **options)
+    family = penalized(arch, {"mmd2": (weight, mmd2)}, normal_prior(arch.z_dim, sigma), **options)
     of_sum = recon_scale if reduction == "sum" else recon_scale / math.prod(arch.x_shape)
     return family._replace(mmd_loss=MmdLoss(kernel, weight, of_sum))
 

@@ -38,7 +38,10 @@ class Architecture:
         from the encoder's input; the decoder mirrors them. Empty: the file's own default.
       width: factor on every entry of `hidden` (Table 2 of [sansone2019] has 0.25, 0.5 and 1).
       activation: a key of `ACTIVATIONS`.
+      activation_first: each batch norm of dcgan, rae and infogan comes after the activation, not before it.
       gain: factor on the initial standard deviation of the weights.
+      glorot: the initial weights of encoder and decoder have the variance 2 / (inputs + outputs) of a layer
+        [glorot2010], in place of the file's own law.
       x_scale: the unit of the data that the nets work in: the encoder sees x / x_scale, the decoder's
         output is multiplied by it. Losses stay in the data's own units.
       spectral: spectral norm on every weight of encoder and decoder but the decoder's first, as the RAE-SN
@@ -54,7 +57,9 @@ class Architecture:
     hidden: tuple[int, ...] = ()
     width: float = 1.0
     activation: str = "relu"
+    activation_first: bool = False
     gain: float = 1.0
+    glorot: bool = False
     x_scale: float = 1.0
     spectral: bool = False
     dtype: str = "float32"
@@ -84,6 +89,11 @@ class Architecture:
     def layers(self, default: tuple[int, ...]) -> tuple[int, ...]:
         """The sizes of the hidden layers, `default` where none are named, times `width`."""
         return tuple(max(1, round(size * self.width)) for size in self.hidden or default)
+
+    def initial(self, own: Callable) -> Callable:
+        """The law of the initial weights of encoder and decoder, `own` of a file but where all share one."""
+        shared = jax.nn.initializers.variance_scaling(self.gain**2, "fan_avg", "truncated_normal")
+        return shared if self.glorot else own
 
     def encoder(self, outputs: int | None = None) -> Net:
         """Data to `outputs` numbers an example, `z_dim` of them where not said."""

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from coulomb_jax.nets import squares
 from coulomb_jax.nets.architecture import ACTIVATIONS, Architecture
 from coulomb_jax.nets.convolution import Conv, ConvTranspose
-from coulomb_jax.nets.norms import batch_norm, dense
+from coulomb_jax.nets.norms import dense, normed
 
 HIDDEN = (128, 256, 512, 1024)
 """Channels of the encoder's layers in the published nets."""
@@ -66,7 +66,7 @@ class Encoder(nn.Module):
         h = self.arch.centre(x) if self.centred else x / self.arch.x_scale
         for channels in self.arch.layers(HIDDEN):
             h = Conv(channels, kernel, 2, init, dtype, self.arch.spectral)(h, train=train)
-            h = act(batch_norm(dtype, train, decay=DECAY)(h))
+            h = normed(h, act, self.arch, train, decay=DECAY)
         last = dense(self.outputs, init, dtype, train, spectral=self.arch.spectral)
         return last(h.reshape(h.shape[0], -1))
 
@@ -94,7 +94,7 @@ class Decoder(nn.Module):
         h = (h if self.starts_linear else act(h)).reshape(-1, start, start, first)
         for channels in rest[:doublings]:
             h = ConvTranspose(channels, kernel, 2, init, dtype, self.arch.spectral)(h, train=train)
-            h = act(batch_norm(dtype, train, decay=DECAY)(h))
+            h = normed(h, act, self.arch, train, decay=DECAY)
         last = ConvTranspose(self.arch.x_shape[-1], kernel, 1, init, dtype, self.arch.spectral)
         y = last(h, train=train)
         return self.arch.into_range(y)
@@ -102,5 +102,5 @@ class Decoder(nn.Module):
 
 def _means(arch: Architecture):
     """Activation, type of the arithmetic, and initial weights."""
-    init = nn.initializers.normal(DEVIATION * arch.gain)
+    init = arch.initial(nn.initializers.normal(DEVIATION * arch.gain))
     return ACTIVATIONS[arch.activation], jnp.dtype(arch.dtype), init

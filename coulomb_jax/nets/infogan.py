@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from coulomb_jax.nets import squares
 from coulomb_jax.nets.architecture import ACTIVATIONS, Architecture
 from coulomb_jax.nets.convolution import Conv, ConvTranspose
-from coulomb_jax.nets.norms import SpectralDense, batch_norm, dense
+from coulomb_jax.nets.norms import SpectralDense, dense, normed
 
 HIDDEN = (64, 128, 1024)
 """Channels of the encoder's convolutions, and neurons of its dense layer, the last."""
@@ -41,9 +41,9 @@ class Encoder(nn.Module):
         h = x / self.arch.x_scale
         for i, channels in enumerate(convolutions):
             h = Conv(channels, KERNEL, 2, init, dtype, spectral=True)(h, train=train)
-            h = act(h if i == 0 else batch_norm(dtype, train, decay=DECAY)(h))
+            h = act(h) if i == 0 else normed(h, act, self.arch, train, decay=DECAY)
         h = SpectralDense(neurons, init, dtype)(h.reshape(h.shape[0], -1), train=train)
-        h = act(batch_norm(dtype, train, decay=DECAY)(h))
+        h = normed(h, act, self.arch, train, decay=DECAY)
         return SpectralDense(self.outputs, init, dtype)(h, train=train)
 
 
@@ -62,11 +62,11 @@ class Decoder(nn.Module):
         h = z
         for i, size in enumerate((neurons, start * start * first)):
             h = dense(size, init, dtype, train, spectral=self.arch.spectral and i > 0)(h)
-            h = act(batch_norm(dtype, train, decay=DECAY)(h))
+            h = normed(h, act, self.arch, train, decay=DECAY)
         h = h.reshape(-1, start, start, first)
         for channels in rest:
             h = ConvTranspose(channels, KERNEL, 2, init, dtype, self.arch.spectral)(h, train=train)
-            h = act(batch_norm(dtype, train, decay=DECAY)(h))
+            h = normed(h, act, self.arch, train, decay=DECAY)
         last = ConvTranspose(self.arch.x_shape[-1], KERNEL, 2, init, dtype, self.arch.spectral)
         y = last(h, train=train)
         return self.arch.into_range(y)
@@ -85,4 +85,4 @@ def _sizes(arch: Architecture) -> tuple[int, ...]:
 
 def _means(arch: Architecture):
     """Type of the arithmetic, and initial weights."""
-    return jnp.dtype(arch.dtype), nn.initializers.normal(DEVIATION * arch.gain)
+    return jnp.dtype(arch.dtype), arch.initial(nn.initializers.normal(DEVIATION * arch.gain))

@@ -50,7 +50,7 @@ def _layers(
     from_layer: int,
 ) -> jax.Array:
     """Dense layers and activations; where the architecture is spectral, so are they from one layer on."""
-    init = nn.initializers.variance_scaling(arch.gain**2, "fan_in", "truncated_normal")
+    init = arch.initial(nn.initializers.variance_scaling(arch.gain**2, "fan_in", "truncated_normal"))
     dtype = jnp.dtype(arch.dtype)
     for i, size in enumerate((*hidden, outputs)):
         h = dense(size, init, dtype, train, spectral=arch.spectral and i >= from_layer)(h)

@@ -24,6 +24,12 @@ def batch_norm(dtype: jnp.dtype, train: bool, *, decay: float) -> nn.BatchNorm:
     )
 
 
+def normed(h: Float[Array, "b ..."], act: Callable, arch, train: bool, *, decay: float) -> jax.Array:
+    """A layer's batch norm and activation, in the order of the architecture."""
+    norm = batch_norm(jnp.dtype(arch.dtype), train, decay=decay)
+    return norm(act(h)) if arch.activation_first else act(norm(h))
+
+
 def spectral(module: nn.Module, weight: Float[Array, "... o"], train: bool) -> Float[Array, "... o"]:
     """A module's weight over its largest singular value [miyato2018], its last axis the matrix's columns.
 

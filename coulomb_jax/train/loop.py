@@ -15,6 +15,7 @@ import optax
 from coulomb_jax.data.batches import BatchOrder
 from coulomb_jax.family import Family, Fit
 from coulomb_jax.model import Model
+from coulomb_jax.nets.bound import initialize
 from coulomb_jax.train import feed, hosts
 from coulomb_jax.train.checkpoint import Checkpoints
 from coulomb_jax.train.finite import check_finite, check_parameters
@@ -50,8 +51,11 @@ class Plan(NamedTuple):
     average: float = 0.0
 
 
-def steps_a_call(convolutional: bool, platform: str) -> int:
-    """A good `dispatch`: 1 for convolutions on a CPU, where XLA runs them slowly inside a loop."""
+def steps_a_call(family: Family, platform: str) -> int:
+    """A good `dispatch`: 1 where any net has convolutions on a CPU, which XLA runs slowly inside a loop."""
+    params, _ = jax.eval_shape(partial(initialize, family.nets), jax.random.key(0))
+    leaves = jax.tree_util.tree_leaves_with_path(params)
+    convolutional = any(path[-1].key == "kernel" and leaf.ndim == 4 for path, leaf in leaves)
     return 1 if convolutional and platform == "cpu" else 100
 
 
@@ -82,8 +86,8 @@ def train(
       optimizers: by the name of the update.
       data: `[n ...]`, or `[repetitions n ...]` where each repetition has its own.
       plan: steps, batch, seeds.
-      validation: held-out examples; every stage then ends on the weights that did best on them. None for no
-        looks, and the last weights.
+      validation: held-out examples; every stage of any family then ends on the weights that did best on them,
+        each repetition on its own. None for no looks, and the last weights.
       pixel_range: what uint8 data are scaled to.
       devices: to share every batch among, those of all processes in the same order; None for all.
       transport: how examples reach the devices, one of `feed.TRANSPORTS`; the result is the same.

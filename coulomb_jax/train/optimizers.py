@@ -55,7 +55,7 @@ def make(
     clip: float = 0.0,
     look: int = 0,
 ) -> optax.GradientTransformation:
-    """An optimizer with a schedule over `steps` moves.
+    """An optimizer with a schedule over `steps` moves, for any move of any family.
 
     Args:
       name: "adam" [kingma2015], or "sgd" without momentum.

@@ -19,12 +19,13 @@ from coulomb_jax.train.state import State, copied, weights
 
 
 class Validation(NamedTuple):
-    """How a run looks at examples that it does not learn from.
+    """How a run looks at examples that it does not learn from, whatever its family.
 
     Attributes:
       data: `[m ...]`, or `[repetitions m ...]`, m at least the batch; what exceeds a multiple is left out.
       every: rounds of a stage between two looks.
-      patience: looks without a lower loss after which a stage ends, in every repetition at once; 0 for none.
+      patience: a stage ends at the first look at which every repetition has had so many in a row without a
+        lower loss: while one still improves, all go on. 0 for none.
       after: rounds of a stage before which it does not end so.
     """
 

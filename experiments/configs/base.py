@@ -113,6 +113,7 @@ def _every_key(dataset: str, family: str, further: Sequence[str], stages: Sequen
             "profile": False,
             "steps": dict.fromkeys(stages, 1000),
             "data": {"name": dataset} | _placeholders(data.options(dataset)),
+            "subset": {"examples": 0, "seed": 0},
             "arch": arch | {"z_dim": 8},
             "family": {"name": family} | _options(families.function(family), skip=("arch",)),
             "sampler": {"name": "prior"},

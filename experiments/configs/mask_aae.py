@@ -27,6 +27,7 @@ PAPER = CODE | {
     "optimizers.autoencoder.b2": 0.9,
     "arch.name": "mlp",
     "arch.hidden": (1024,) * 4,
+    "arch.glorot": True,
     "family.critic": (1024,) * 4,
 }
 # Minutes on two CPU cores: smaller nets, larger rates that end at 0, and a first moment for the autoencoder.

@@ -222,6 +222,8 @@ REFUSED = [
     (["--config=couae.py", "--config.validation.examples=9"], "at least a batch of 100"),
     (["--config=couae.py", "--config.validation.patience=9"], "nothing is held out to be looked at"),
     (["--config=couae.py", "--config.validation.examples=401"], "leaves as many, but 401 of 500"),
+    (["--config=couae.py", "--config.subset.examples=501"], "has 1 to 500 of them, not 501"),
+    (["--config=couae.py", "--config.subset.seed=-1"], "subset.seed is at least 0"),
     (
         ["--config=couae.py", "--config.optimizers.autoencoder.schedule=plateau"],
         "set --config.validation.examples",

@@ -2,9 +2,11 @@
 
 import json
 
+import jax.numpy as jnp
 import pytest
 
-from coulomb_jax import data
+from coulomb_jax import data, families
+from coulomb_jax.nets.architecture import Architecture
 from coulomb_jax.train import optimizers
 from experiments import command, files, run
 from experiments.configs import base, couae, wae_mmd
@@ -128,6 +130,11 @@ def test_wae_on_celeba_is_its_code_and_its_paper():
     rates = [by_step(epoch * 1826) for epoch in (29, 31, 49, 51)]
     assert rates == pytest.approx([1e-3, 5e-4, 5e-4, 1e-4])
     assert config.data.split == "wae"
+    # Its prior has variance 2, and the kernels C = 2 * 64 * 2 * s: at r^2 = 256 they are s / (1 + s).
+    arch = Architecture((64, 64, 3), config.arch.z_dim)
+    kernel = families.make("wae_mmd", arch, sigma2=config.family.sigma2).mmd_loss.kernel
+    expected = sum(s / (1.0 + s) for s in (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0))
+    assert float(kernel(jnp.float32(256.0))) == pytest.approx(expected, rel=1e-6)
     assert wae_mmd.get_config("celeba:plain_sum").family.recon_scale == 1.0
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from coulomb_jax.data import digits
-from experiments import command, files, preparation, run
+from experiments import command, features, files, preparation, run
 
 
 def trained(folder, *flags):
@@ -81,3 +81,34 @@ def test_the_last_training_examples_are_held_out_and_no_others_change():
     np.testing.assert_array_equal(source.train_labels, whole.train_labels[:-200])
     np.testing.assert_array_equal(source.test, whole.test)
     np.testing.assert_array_equal(source.test_labels, whole.test_labels)
+
+
+def test_a_subset_is_of_what_is_not_held_out_and_its_net_of_features_that_of_the_whole(monkeypatch, tmp_path):
+    flags = ["--config=vae.py", "--config.validation.examples=200", "--config.subset.examples=150"]
+    (whole,) = preparation.load_sources(command.parse("digits", flags[:2]).config.to_dict())
+    plain = command.parse("digits", [*flags, "--config.subset.seed=4"]).config.to_dict()
+    (few,) = preparation.load_sources(plain)
+    np.testing.assert_array_equal(few.train, whole.subset(150, 4).train)
+    np.testing.assert_array_equal(few.validation, whole.validation)
+    np.testing.assert_array_equal(few.test, whole.test)
+    monkeypatch.setattr(features.cache, "default_root", lambda: tmp_path)
+    monkeypatch.setattr(
+        features.classifier, "train_lenet", lambda file, x, labels: np.save(file.open("wb"), x)
+    )
+    kept = features.learned(few)
+    np.testing.assert_array_equal(np.load(kept), whole.train)
+    assert features.learned(whole) == kept
+
+
+def test_a_run_folder_tells_the_subset_and_takes_no_other(tmp_path):
+    flags = ["--config=vae.py:tiny", "--config.devices=1", "--config.subset.examples=150"]
+
+    def run_of(*more):
+        return preparation.prepare(command.parse("digits", [*flags, *more]).config, tmp_path)
+
+    assert run_of().description["examples"] == 150
+    told = json.loads((tmp_path / "config.json").read_text())
+    assert told["subset"] == {"examples": 150, "seed": 0}
+    assert told["data"]["fingerprints"] == [digits.load().subset(150, 0).fingerprint]
+    with pytest.raises(ValueError, match=r"subset\.seed: 0 in the folder, 5 now"):
+        run_of("--config.subset.seed=5")

@@ -56,9 +56,10 @@ def test_normalized_couae_carries_the_constant_of_equation_3():
     np.testing.assert_allclose(normalized["mmd2"], plain["mmd2"] / (2 * np.pi), rtol=1e-4)
 
 
-def test_exact_prior_is_the_mean_of_the_sampled_one():
-    _, exact = loss_of("couae", prior="exact")
-    sampled = [loss_of("couae", key=key)[1]["mmd2"] for key in range(300)]
+@pytest.mark.parametrize(("name", "options"), [("couae", {}), ("wae_mmd", {"sigma2": 2.0})])
+def test_exact_prior_is_the_mean_of_the_sampled_one(name, options):
+    _, exact = loss_of(name, prior="exact", **options)
+    sampled = [loss_of(name, key=key, **options)[1]["mmd2"] for key in range(300)]
     error = np.std(sampled, ddof=1) / np.sqrt(len(sampled))
     assert abs(np.mean(sampled) - exact["mmd2"]) < 4 * error
 
@@ -71,13 +72,14 @@ def test_couae_has_beta_two_above_three_dimensions(z_dim, beta):
     np.testing.assert_allclose(metrics["mmd2"], mmd2, rtol=1e-4)
 
 
-def test_wae_sums_seven_kernels_and_scales_the_reconstruction():
+@pytest.mark.parametrize("sigma2", [1.0, 2.0])
+def test_wae_sums_seven_kernels_and_scales_the_reconstruction(sigma2):
     def kernel(a, b):
         r2 = np.sum((a - b) ** 2)
-        return sum(c / (c + r2) for c in (2 * 2 * s for s in (0.1, 0.2, 0.5, 1, 2, 5, 10)))
+        return sum(c / (c + r2) for c in (2 * 2 * sigma2 * s for s in (0.1, 0.2, 0.5, 1, 2, 5, 10)))
 
-    mmd2 = u_statistic(X, prior_sample(X.shape), kernel)
-    loss, metrics = loss_of("wae_mmd", weight=10.0)
+    mmd2 = u_statistic(X, np.sqrt(sigma2) * prior_sample(X.shape), kernel)
+    loss, metrics = loss_of("wae_mmd", weight=10.0, sigma2=sigma2)
     np.testing.assert_allclose(metrics["mmd2"], mmd2, rtol=1e-4)
     np.testing.assert_allclose(loss, 0.05 * RECON + 10.0 * mmd2, rtol=1e-4)
 

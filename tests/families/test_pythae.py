@@ -149,7 +149,9 @@ def test_vae_and_beta_vae_with_cross_entropy(beta, monkeypatch):
 
 
 def test_wae_mmd_has_no_difference(monkeypatch):
-    made = ours("wae_mmd", weight=3.0, recon_scale=0.05, sigma2=1.3**2)
+    # The variance that its kernels are made for need not be its prior's, which is 1.
+    scales = tuple(1.3**2 * scale for scale in (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0))
+    made = ours("wae_mmd", weight=3.0, recon_scale=0.05, scales=scales)
     options = {"reg_weight": 3.0, "reconstruction_loss_scale": 0.05, "kernel_bandwidth": 1.3}
     model = theirs(models.WAE_MMD, models.WAE_MMD_Config, made, **options)
     (loss, metrics), told_ = losses(made)["autoencoder"], told(model, monkeypatch)

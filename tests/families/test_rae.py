@@ -169,10 +169,11 @@ def test_wrong_options_are_refused(options, sentence):
 @pytest.mark.parametrize(
     ("dataset", "weights"),
     [
-        # plain: beta; l2: beta, lambda; gradient: beta, lambda; spectral: beta. ghosh2020, authors' code.
-        ("mnist", (5e-4, (1e-4, 1e-7), (1e-4, 5e-8), 0.009)),
-        ("cifar10", (1e-2, (1e-3, 1e-6), (9e-4, 1e-7), 0.03)),  # its own 0 for the gradient is none
-        ("celeba", (1e-4, (1e-4, 1e-7), (1e-4, 1e-7), 2.4e-3)),
+        # plain: beta; l2: beta, lambda; gradient: beta, lambda; spectral: beta; free codes: lambda.
+        # ghosh2020, authors' code.
+        ("mnist", (5e-4, (1e-4, 1e-7), (1e-4, 5e-8), 0.009, 1e-7)),
+        ("cifar10", (1e-2, (1e-3, 1e-6), (9e-4, 1e-7), 0.03, 1e-6)),  # its own 0 for the gradient is none
+        ("celeba", (1e-4, (1e-4, 1e-7), (1e-4, 1e-7), 2.4e-3, 1e-6)),
     ],
 )
 def test_configs_have_the_published_weights(dataset, weights):
@@ -181,14 +182,49 @@ def test_configs_have_the_published_weights(dataset, weights):
         assert config.family.reduction == "mean"
         return config
 
-    plain, l2, gradient, spectral = weights
+    plain, l2, gradient, spectral, free = weights
     assert (read(":plain").family.code_weight, read(":plain").family.regularizer) == (plain, "none")
-    for preset, name, pair in (("", "l2", l2), (":gradient", "gradient", gradient)):
+    for preset, name, pair in (
+        ("", "l2", l2),
+        (":gradient", "gradient", gradient),
+        (":autoencoder", "l2", (0.0, free)),
+    ):
         family = read(preset).family
         assert (family.regularizer, family.code_weight, family.weight) == (name, *pair)
     config = read(":spectral")
     assert (config.family.regularizer, config.family.code_weight) == ("none", spectral)
     assert config.arch.spectral
+
+
+@pytest.mark.parametrize(
+    ("dataset", "kl", "channels", "z_dim", "steps"),
+    [
+        ("mnist", 0.312, 1, 16, 100 * 500),
+        ("fashion_mnist", 0.312, 1, 16, 100 * 500),
+        ("celeba", 0.09024, 3, 64, 70 * 1527),
+    ],
+)
+def test_its_vae_weighs_the_divergence_as_published(dataset, kl, channels, z_dim, steps):
+    config = files.read("vae.py:rae", dataset)[1]
+    # (Error averaged over channels) + kl * KL is proportional to error / (2 variance) + KL.
+    assert 1.0 / (2.0 * config.family.variance) == pytest.approx(1.0 / channels / kl)
+    assert (config.family.reduction, config.family.beta, config.family.deviation_limit) == ("sum", 1.0, 5.0)
+    assert (config.arch.name, config.arch.z_dim, config.steps.train) == ("rae", z_dim, steps)
+    adam = config.optimizers.elbo
+    assert (adam.learning_rate, adam.b1, adam.schedule, adam.factors) == (1e-4, 0.9, "plateau", (0.5,))
+    assert config.validation.examples == 10_000
+
+
+def test_its_wae_has_the_published_weight_against_a_mean():
+    config = files.read("wae_mmd.py:rae", "mnist")[1]
+    assert (config.family.weight, config.family.recon_scale, config.family.reduction) == (0.03, 1.0, "mean")
+    assert (config.arch.name, config.arch.z_dim, config.steps.train) == ("rae", 16, 50_000)
+    assert (config.optimizers.autoencoder.learning_rate, config.optimizers.autoencoder.schedule) == (
+        1e-3,
+        "plateau",
+    )
+    assert config.optimizers.pretrain.schedule == "constant"
+    assert not config.family.pretrain
 
 
 @pytest.mark.parametrize(
@@ -198,6 +234,7 @@ def test_configs_have_the_published_weights(dataset, weights):
         ("cifar10:paper", 5e-4, 128, 40_000, 100, "plateau"),
         ("celeba", 1e-3, 64, 162_770, 70, "cosine"),
         ("celeba:paper", 1e-3, 64, 152_770, 70, "plateau"),
+        ("celeba:autoencoder", 1e-3, 64, 162_770, 100, "cosine"),
     ],
 )
 def test_configs_have_the_published_nets_and_lengths(setting, rate, z_dim, images, epochs, schedule):

@@ -72,6 +72,9 @@ def test_the_named_families_are_points_of_it(named, options, point):
     np.testing.assert_allclose(sorted(seen_a.values()), sorted(seen_b.values()), rtol=1e-6)
     draws = [family.draw(None, jax.random.key(3), 5) for family in (one, other)]
     np.testing.assert_array_equal(*draws)
+    assert (one.cluster is None) == (other.cluster is None)
+    if one.cluster is not None:
+        np.testing.assert_array_equal(*(family.cluster(jnp.asarray(X)) for family in (one, other)))
 
 
 def test_kl_and_the_normal_prior_are_the_vae():

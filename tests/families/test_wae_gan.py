@@ -1,5 +1,6 @@
 """The two adversarial autoencoders, against float64 restatements, and their equilibrium."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -27,13 +28,14 @@ def cross_entropies(prior, codes, logit):
     return apart, -np.mean(np.log(logistic(logit(codes))))
 
 
-@pytest.mark.parametrize("known_prior", [False, True])
-def test_wae_gan_is_algorithm_1_with_the_logistic_losses(known_prior):
+@pytest.mark.parametrize(("known_prior", "sigma2"), [(False, 1.0), (True, 1.0), (True, 2.0)])
+def test_wae_gan_is_algorithm_1_with_the_logistic_losses(known_prior, sigma2):
     def logit(z):
-        return z @ A + B - known_prior * np.sum(z**2, axis=1) / 2.0
+        return z @ A + B - known_prior * np.sum(z**2, axis=1) / (2.0 * sigma2)
 
-    apart, fooled = cross_entropies(normal(X.shape), X, logit)
-    found = losses("wae_gan", linear_critic(), weight=3.0, known_prior=known_prior)
+    apart, fooled = cross_entropies(np.sqrt(sigma2) * normal(X.shape), X, logit)
+    options = {"known_prior": known_prior, "sigma2": sigma2}
+    found = losses("wae_gan", linear_critic(), weight=3.0, **options)
     assert list(found) == ["critic", "autoencoder"]
     loss, metrics = found["critic"]
     np.testing.assert_allclose(metrics["cross_entropy"], apart, rtol=1e-5)
@@ -78,9 +80,21 @@ def test_who_learns_what():
         assert [u.repeat for u in stage.updates] == [1] * len(learns)
 
 
-def test_a_negative_weight_is_refused():
+@pytest.mark.parametrize("name", ["wae_gan", "wae_mmd"])
+def test_draws_have_the_priors_variance(name):
+    family = families.make(name, Architecture((2,), 2), sigma2=2.0)
+    z = np.asarray(family.draw(None, jax.random.key(0), 20_000))
+    # Of 40,000 squares, whose mean deviates by 2 * sqrt(2 / 40,000).
+    assert np.mean(z**2) == pytest.approx(2.0, abs=4 * 2.0 * (2 / 40_000) ** 0.5)
+
+
+def test_a_negative_weight_or_variance_is_refused():
     with pytest.raises(ValueError, match="weight of the adversary is at least 0, not -1"):
         losses("wae_gan", weight=-1.0)
+    with pytest.raises(ValueError, match="prior's variance is positive, not 0"):
+        losses("wae_gan", sigma2=0.0)
+    with pytest.raises(ValueError, match="sigma2 must be greater than 0"):
+        losses("wae_mmd", sigma2=-1.0)
 
 
 def test_configs_have_the_published_settings():
@@ -91,9 +105,10 @@ def test_configs_have_the_published_settings():
     moves = config.optimizers
     assert (moves.autoencoder.learning_rate, moves.critic.learning_rate) == (1e-3, 5e-4)
     # On CelebA, code: four layers of 1024 that know the prior, rate 1e-3; paper: lambda 1, 3e-4.
-    for preset, rate in (("", 5e-4), (":paper", 3e-4)):
+    for preset, rate, variance in (("", 5e-4, 1.0), (":paper", 3e-4, 2.0)):
         config = files.read(f"wae_gan.py{preset}", "celeba")[1]
         assert (config.family.weight, config.family.known_prior) == (1.0, True)
+        assert config.family.sigma2 == variance
         assert config.family.critic == (1024,) * 4
         moves = config.optimizers
         assert (moves.autoencoder.learning_rate, moves.critic.learning_rate) == (rate, 1e-3)

@@ -15,7 +15,7 @@ from coulomb_jax.density import gaussian
 from coulomb_jax.train.checkpoint import Checkpoints
 from coulomb_jax.train.finite import Diverged
 from coulomb_jax.train.log import Log
-from coulomb_jax.train.loop import Plan, train
+from coulomb_jax.train.loop import Plan, steps_a_call, train
 from coulomb_jax.train.signals import Interrupted
 from tests.families import table
 
@@ -45,6 +45,21 @@ def test_devices_share_the_batch_and_give_the_result_of_one(name, devices, trans
 def test_the_number_of_steps_a_call_does_not_matter():
     row = table.row("couae.py", "grid", optimizer="sgd")
     table.assert_same_training(run(row, steps=0), run(row, dispatch=12), run(row, dispatch=3))
+
+
+@pytest.mark.parametrize(
+    ("config", "net", "steps"),
+    [
+        ("couae.py", "mlp", 100),
+        ("vamp_vae.py", "mlp", 100),
+        ("couae.py", "dcgan", 1),
+        ("flex_ae.py:smoothing", "mlp", 1),
+    ],
+)
+def test_convolutions_of_any_net_are_kept_out_of_loops_on_a_cpu_alone(config, net, steps):
+    family = table.row(config, "digits", net=net).family
+    assert steps_a_call(family, "cpu") == steps
+    assert steps_a_call(family, "gpu") == 100
 
 
 def test_every_transport_gives_the_identical_run():

@@ -102,6 +102,29 @@ def test_patience_ends_a_stage_after_looks_that_bring_nothing(tmp_path):
     assert np.any(still.params["gaussian"]["factor"])
 
 
+def test_patience_waits_for_every_repetition():
+    def looked(**held):
+        """The losses at every look, `[looks, repetitions]`."""
+        seen = []
+
+        class Notes(Log):
+            def note(self, step, values):
+                seen.append(np.asarray(values["train/validation"]))
+
+        run(32, seeds=(3, 4), held={"every": 1} | held, log=Notes(None))
+        return np.stack(seen)
+
+    losses = looked()
+    best, stalls, both, either = np.full(2, np.inf), np.zeros(2, int), None, None
+    for at, now in enumerate(losses):
+        stalls = np.where(now < best, 0, stalls + 1)
+        best = np.minimum(best, now)
+        either = at if either is None and stalls.max() >= 2 else either
+        both = at if both is None and stalls.min() >= 2 else both
+    assert either < both < 32
+    np.testing.assert_array_equal(looked(patience=2), losses[: both + 1])
+
+
 def test_the_best_averages_are_what_is_left_and_not_the_last():
     found = run(32, average=0.3, held={"every": 4})
     assert found.best["stalls"] > 0
