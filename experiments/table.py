@@ -202,8 +202,8 @@ def fid(lines: Sequence[Row]) -> list[str]:
     raise ValueError("FID is drawn where no metric is named, but no run has it; name others with --metrics")
 
 
-def main(arguments: Sequence[str]) -> None:
-    """The command; exit code 2 for bad input."""
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """What the command line asks for; exit code 2 for what it cannot."""
     parser = argparse.ArgumentParser(
         prog="python -m experiments.table", description="Results of runs beside what was published."
     )
@@ -215,7 +215,12 @@ def main(arguments: Sequence[str]) -> None:
         metavar="KEY",
         help="draws the metrics, FID where none is named, against a number of the config, as arch.z_dim",
     )
-    asked = parser.parse_args(arguments)
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """The command; exit code 2 for bad input."""
+    asked = parse(arguments)
     try:
         lines = [line for folder in asked.runs for line in rows(folder)]
         named = [name for name in asked.metrics.split(",") if name]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments import command, evaluate, files, measures, run
+from experiments import command, evaluate, files, measures, run, table
 from experiments.configs import couae
 from experiments.published import find
 
@@ -48,7 +48,7 @@ def test_every_command_of_the_readme_parses(module, words, tmp_path, monkeypatch
         return
     monkeypatch.chdir(tmp_path)
     if module == "table":
-        assert words == ["RUN", "RUN"]
+        assert table.parse(words).runs == [Path("RUN"), Path("RUN")]
         return
     if module == "evaluate":
         workdir = Path(next(word.partition("=")[2] for word in words if word.startswith("--workdir=")))
