@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from jax.sharding import Mesh
 
-from coulomb_jax.metrics import kid, manifold, neighbours, tiles
+from coulomb_jax.metrics import kid, manifold, neighbours, precision_recall, tiles
 
 
 def cloud(seed, n, shift=0.0):
@@ -41,6 +41,26 @@ def test_the_kernel_distance_is_the_same_to_rounding(metric, on):
     one = on(1, metric)
     assert on(8, metric) == pytest.approx(one, rel=1e-5)
     assert on(3, metric) == pytest.approx(one, rel=1e-5)
+
+
+def test_the_curve_is_the_same_whoever_clusters(on, monkeypatch):
+    spread = []
+    monkeypatch.setattr(precision_recall, "RUNS", 1)
+    clustering = precision_recall.k_means
+
+    def k_means(key, points, clusters):
+        spread.append(len(points.sharding.device_set))
+        return clustering(key, points, clusters)
+
+    monkeypatch.setattr(precision_recall, "k_means", k_means)
+
+    def curve(x, y):
+        found = precision_recall.precision_recall(jax.random.key(0), x[:40], y[:40])
+        return found.recall, found.precision
+
+    one = on(3, curve)  # which cannot share 80 points evenly
+    assert on(8, curve) == pytest.approx(one, rel=1e-6)
+    assert spread == [1, 8]
 
 
 def test_every_device_has_its_rows(on):

@@ -1,22 +1,13 @@
 import jax
 import numpy as np
 import pytest
-from jax.sharding import Mesh
 
 from coulomb_jax import mmd
-from coulomb_jax.metrics import tiles
 from coulomb_jax.metrics.kid import features_mmd, kid, kid_subsets
 
 
 def rows(seed, n, dim, shift=0.0):
     return np.random.default_rng(seed).normal(shift, 1.0, (n, dim)).astype(np.float32)
-
-
-@pytest.fixture
-def one_device(monkeypatch):
-    """Hundreds of small sets: most of the time would go into sharing them out."""
-    mesh = Mesh(np.asarray(jax.local_devices()[:1]), (tiles.AXIS,))
-    monkeypatch.setattr(tiles, "_mesh", lambda: mesh)
 
 
 def by_loops(x, y):

@@ -6,6 +6,8 @@ from scipy.cluster.vq import kmeans2
 from coulomb_jax.density.kmeans import k_means
 from coulomb_jax.metrics import precision_recall as prd
 
+pytestmark = pytest.mark.usefixtures("one_device")
+
 
 def blobs(seed, n, d, centres=8, spread=10.0):
     random = np.random.default_rng(seed)
