@@ -3,6 +3,7 @@
 import os
 import tempfile
 
+import jax
 import pytest
 
 # Prepared data and compiled programs are kept for this run of the tests alone: data by each worker, programs
@@ -12,8 +13,8 @@ os.environ["COULOMB_CACHE"] = _cache.name
 if "PYTEST_XDIST_WORKER" not in os.environ:
     os.environ["JAX_COMPILATION_CACHE_DIR"] = _cache.name
     os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
-
-import jax  # noqa: E402, reads the environment
+jax.config.update("jax_compilation_cache_dir", os.environ["JAX_COMPILATION_CACHE_DIR"])
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_debug_key_reuse", True)

@@ -2,7 +2,6 @@
 
 import io
 import sys
-import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -116,9 +115,11 @@ def test_the_bar_counts_examples_on_a_terminal_alone(terminal, monkeypatch):
     told = io.StringIO()
     screen.write, screen.flush = told.write, told.flush
     monkeypatch.setattr(sys, "stderr", screen)
+    now = [1000.0]
+    monkeypatch.setattr("tqdm.std.time", lambda: now[0])
     assert list(progress.blocks(250, 100, "soon")) == [slice(0, 100), slice(100, 200), slice(200, 250)]
     for _ in progress.blocks(250, 100, "features"):
-        time.sleep(0.16)
+        now[0] += 0.16
     shown = told.getvalue()
     assert ("features" in shown and "200/250" in shown) == bool(shown) == terminal
     assert "soon" not in shown
