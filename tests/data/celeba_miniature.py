@@ -9,12 +9,15 @@ from unittest import mock
 import numpy as np
 from PIL import Image
 
+from coulomb_jax.data import celeba
+
 RANDOM = np.random.default_rng(0)
 NUMBERS = [*range(1, 15), 162_770, 162_771, 162_772, 182_637, *range(182_638, 182_643), 202_599]
 # Neither in the order of the numbers nor as the numbers would have it.
 PARTS = dict(zip(NUMBERS, RANDOM.permutation([0] * 14 + [1] * 4 + [2] * 6).tolist(), strict=True))
 ATTRIBUTES = dict(zip(NUMBERS, RANDOM.integers(0, 2, (24, 40)).astype(bool), strict=True))
 LANDMARKS = dict(zip(NUMBERS, RANDOM.integers(30, 150, (24, 5, 2)), strict=True))
+TRAIN, TEST = ([n for n in NUMBERS if PARTS[n] == part] for part in (0, 2))
 TABLES = ("list_eval_partition", "list_attr_celeba", "list_landmarks_align_celeba")
 
 
@@ -37,6 +40,9 @@ def jpegs(size=(178, 218)):
         pixels(number, size).save(file, "JPEG", quality=90)
         contents[number] = file.getvalue()
     return contents
+
+
+JPEGS, HALVES = jpegs(), jpegs((89, 109))
 
 
 def tables(comma=False):
@@ -133,3 +139,24 @@ def decoded(content):
     """The published preparation, by hand: rows 39 to 179, columns 19 to 159, Lanczos to 64."""
     cut = np.asarray(Image.open(io.BytesIO(content)))[39:179, 19:159]
     return np.asarray(Image.fromarray(cut).resize((64, 64), Image.Resampling.LANCZOS))
+
+
+def load(folder, **options):
+    return celeba.load(dir=folder, **{"workers": 1} | options)
+
+
+def published(folder):
+    write_zip(folder / "img_align_celeba.zip", JPEGS)
+    write_tables(folder)
+
+
+def check(source):
+    np.testing.assert_array_equal(source.train, [decoded(JPEGS[n]) for n in TRAIN])
+    np.testing.assert_array_equal(source.test, [decoded(JPEGS[n]) for n in TEST])
+    np.testing.assert_array_equal(source.train_attributes, [ATTRIBUTES[n] for n in TRAIN])
+    np.testing.assert_array_equal(source.test_attributes, [ATTRIBUTES[n] for n in TEST])
+    assert source.attribute_names == tuple(headings()[0])
+    # 140 pixels from column 19 and row 39 on become 64, and pixels are counted at their middles.
+    points = (np.array([LANDMARKS[n] for n in TEST]) + 0.5 - [19, 39]) * 64 / 140 - 0.5
+    np.testing.assert_allclose(source.test_landmarks, points, atol=1e-5)
+    assert source.train_landmarks.shape == (len(TRAIN), 5, 2)

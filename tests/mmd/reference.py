@@ -8,6 +8,11 @@ import scipy.stats
 from coulomb_jax import mmd
 
 
+def cloud(seed, n, dim, shift=0.0):
+    """Normal points, float32."""
+    return (np.random.default_rng(seed).normal(size=(n, dim)) + shift).astype(np.float32)
+
+
 def coulomb_at(r2, beta, scale=1.0, epsilon=1e-6):
     r = max(math.sqrt(r2), epsilon) / scale
     if beta == 0:

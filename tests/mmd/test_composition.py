@@ -8,12 +8,9 @@ import pytest
 from coulomb_jax import mmd
 from coulomb_jax.mmd.kernels import average
 from tests.mmd import reference
+from tests.mmd.reference import cloud
 
 SIGMAS = (0.5, 1.0, 3.0)
-
-
-def cloud(seed, n, dim, shift=0.0):
-    return (np.random.default_rng(seed).normal(size=(n, dim)) + shift).astype(np.float32)
 
 
 def gaussian_at(r2, sigma):

@@ -9,10 +9,7 @@ import pytest
 
 from coulomb_jax import mmd
 from tests.mmd import reference
-
-
-def cloud(seed, n, dim, shift=0.0):
-    return (np.random.default_rng(seed).normal(size=(n, dim)) + shift).astype(np.float32)
+from tests.mmd.reference import cloud
 
 
 def clusters(seed, n, dim, spread):

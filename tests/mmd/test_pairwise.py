@@ -7,13 +7,10 @@ import pytest
 
 import tests.mmd.reference as reference
 from coulomb_jax.mmd import pairwise
+from tests.mmd.reference import cloud
 
 squared_distances = jax.jit(pairwise.squared_distances)
 distinct_pairs = jax.jit(pairwise.distinct_pairs)
-
-
-def cloud(seed, n, dim, offset=0.0):
-    return (np.random.default_rng(seed).normal(size=(n, dim)) + offset).astype(np.float32)
 
 
 def exact(x, y):

@@ -8,12 +8,9 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from coulomb_jax import mmd
 from tests.mmd import reference
+from tests.mmd.reference import cloud
 
 sharded = jax.jit(mmd.mmd2_sharded, static_argnames="mesh")
-
-
-def cloud(seed, n, dim, shift=0.0):
-    return (np.random.default_rng(seed).normal(size=(n, dim)) + shift).astype(np.float32)
 
 
 def devices(count):

@@ -12,6 +12,7 @@ from coulomb_jax import mmd
 from coulomb_jax.mmd import sliced as module
 from coulomb_jax.mmd.sliced import sliced_energy
 from tests.mmd import reference
+from tests.mmd.reference import cloud
 
 sliced = jax.jit(sliced_energy, static_argnames="projections")
 
@@ -19,10 +20,6 @@ sliced = jax.jit(sliced_energy, static_argnames="projections")
 def fresh():
     """A key of its own for every draw: the tests refuse one that is used twice."""
     return jax.random.key(0)
-
-
-def cloud(seed, n, dim, shift=0.0):
-    return (np.random.default_rng(seed).normal(size=(n, dim)) + shift).astype(np.float32)
 
 
 def energy_distance(x, y):

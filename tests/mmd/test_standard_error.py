@@ -8,12 +8,9 @@ import pytest
 
 from coulomb_jax import mmd
 from tests.mmd import reference
+from tests.mmd.reference import cloud
 
 mmd2_with_error = jax.jit(mmd.mmd2_with_error)
-
-
-def cloud(seed, n, dim, shift=0.0):
-    return (np.random.default_rng(seed).normal(size=(n, dim)) + shift).astype(np.float32)
 
 
 def distinct_index_variance(k_xx, k_yy, k_xy):

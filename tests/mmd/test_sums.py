@@ -12,10 +12,7 @@ from coulomb_jax import mmd
 from coulomb_jax.mmd import sums
 from coulomb_jax.mmd.radial import Kernel, register
 from tests.mmd import reference
-
-
-def cloud(seed, n, dim, shift=0.0):
-    return (np.random.default_rng(seed).normal(size=(n, dim)) + shift).astype(np.float32)
+from tests.mmd.reference import cloud
 
 
 def exact_between(formula, x, y):

@@ -10,6 +10,7 @@ import scipy.stats
 
 from coulomb_jax import mmd
 from tests.mmd import reference
+from tests.mmd.reference import cloud
 
 test = jax.jit(mmd.two_sample_test, static_argnames=("permutations", "method"))
 test.__test__ = False
@@ -17,10 +18,6 @@ test.__test__ = False
 
 def fresh(seed=0):
     return jax.random.key(seed)
-
-
-def cloud(seed, n, dim, shift=0.0):
-    return (np.random.default_rng(seed).normal(size=(n, dim)) + shift).astype(np.float32)
 
 
 @pytest.mark.parametrize("name", ["gaussian", "coulomb 3", "energy", "coulomb 2"])
