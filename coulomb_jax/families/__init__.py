@@ -14,7 +14,7 @@ _PACKAGE = sys.modules[__name__]
 
 def names() -> list[str]:
     """The families there are."""
-    return naming.modules(_PACKAGE, but=["terms"])
+    return naming.modules(_PACKAGE, but=["likelihoods", "terms"])
 
 
 def function(name: str) -> Callable[..., Family]:

@@ -26,13 +26,17 @@ def squared_error(x: Float[Array, "b ..."], y: Float[Array, "b ..."], reduction:
       reduction: over an example's coordinates, "sum" (eq. 2 of [sansone2019]) or "mean" (a factor
         1 / (h w c) smaller: a weight belongs to its reduction).
     """
-    if reduction not in REDUCTIONS:
-        raise ValueError(nearest("reduction", reduction, REDUCTIONS))
     if x.shape != y.shape:
         raise ValueError(f"the decoder gives {y.shape} for data of shape {x.shape}")
-    errors = (x - y).reshape(x.shape[0], -1) ** 2
+    return reduced((x - y) ** 2, reduction)
+
+
+def reduced(values: Float[Array, "b ..."], reduction: str) -> Float[Array, ""]:
+    """The batch mean of each example's sum, or mean, over its coordinates."""
+    if reduction not in REDUCTIONS:
+        raise ValueError(nearest("reduction", reduction, REDUCTIONS))
     over_coordinates = jnp.sum if reduction == "sum" else jnp.mean
-    return jnp.mean(over_coordinates(errors, axis=1))
+    return jnp.mean(over_coordinates(values.reshape(values.shape[0], -1), axis=1))
 
 
 def noise(nets, key: jax.Array, shape: tuple[int, ...]) -> Float[Array, "b ..."]:
@@ -181,11 +185,8 @@ def cross_entropy(x: Float[Array, "b ..."], y: Float[Array, "b ..."], reduction:
 
     A reconstruction `y` is kept 1e-6 inside its ends: float32 has no 1 - 1e-8.
     """
-    if reduction not in REDUCTIONS:
-        raise ValueError(nearest("reduction", reduction, REDUCTIONS))
     y = jnp.clip(y, 1e-6, 1.0 - 1e-6)
-    nats = -(x * jnp.log(y) + (1.0 - x) * jnp.log1p(-y)).reshape(x.shape[0], -1)
-    return jnp.mean((jnp.sum if reduction == "sum" else jnp.mean)(nats, axis=1))
+    return reduced(-(x * jnp.log(y) + (1.0 - x) * jnp.log1p(-y)), reduction)
 
 
 def told_apart(logit, real: Float[Array, "b d"], fake: Float[Array, "b d"]) -> Float[Array, ""]:

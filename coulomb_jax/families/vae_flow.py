@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from coulomb_jax.families import terms
+from coulomb_jax.families import likelihoods, terms
 from coulomb_jax.family import Family, Stage, Update
 
 
@@ -17,10 +17,11 @@ def vae_flow(
     context: int = 16,
     beta: float = 1.0,
     warm_up: int = 0,
+    likelihood: str = "normal",
     variance: float = 0.5,
     reduction: str = "sum",
 ) -> Family:
-    """Squared error / (2 variance) + beta * (ln q(z|x) - ln p(z)) at one z of q(z|x) for each x.
+    """-ln p(x|z) + beta * (ln q(z|x) - ln p(z)) at one z of q(z|x) for each x.
 
     z is the posterior flow of normal noise with the encoder's mean and variance, given numbers h(x)
     that the encoder adds [kingma2016]. The prior flow takes z to normal noise: an
@@ -34,18 +35,18 @@ def vae_flow(
       context: numbers in h, at least 0.
       beta: weight of the divergence.
       warm_up: rounds over which the factor of the divergence grows to beta.
-      variance: of the decoder, in squared units of the data.
-      reduction: of the squared error over coordinates, "sum" (the likelihood's) or "mean".
+      likelihood: "normal", "learned", "diagonal", "logistic" or "bernoulli"; see `likelihoods.make`.
+      variance: of the "normal" decoder, in squared units of the data.
+      reduction: of -ln p(x|z) over coordinates, "sum" (the likelihood's) or "mean".
     """
-    if not variance > 0:
-        raise ValueError(f"the decoder's variance must be positive, not {variance}; choose another")
+    law = likelihoods.make(likelihood, arch, variance=variance, reduction=reduction)
     if min(posterior_blocks, prior_blocks, context) < 0:
         raise ValueError(
             "blocks and context are at least 0, not "
             f"{posterior_blocks}, {prior_blocks} and {context}; 0 leaves them out"
         )
     d = arch.z_dim
-    nets = {"encoder": arch.encoder(2 * d), "decoder": arch.decoder()}
+    nets = {"encoder": arch.encoder(2 * d), **law.nets}
     if posterior_blocks:
         nets["encoder"] = arch.encoder(2 * d + context)
         nets["posterior"] = arch.flow(posterior_blocks, flow_hidden, context=context, gated=True)
@@ -69,10 +70,10 @@ def vae_flow(
 
     def objective(nets, x, key):
         z, log_q = posterior(nets, x, key)
-        recon = terms.squared_error(x, nets.decoder(z), reduction)
+        nats, metrics = law.surprise(nets, x, z)
         kl = jnp.mean(log_q - log_prior(nets, z))
-        loss = recon / (2.0 * variance) + beta * terms.warm_up(nets, warm_up) * kl
-        return loss, {"reconstruction": recon, "kl": kl}
+        loss = nats + beta * terms.warm_up(nets, warm_up) * kl
+        return loss, metrics | {"kl": kl}
 
     def draw(nets, key, n):
         u = terms.normal_prior(d)(nets, key, n)
@@ -82,6 +83,6 @@ def vae_flow(
         nets=nets,
         stages=(Stage("train", (Update("elbo", objective, tuple(nets)),)),),
         encode=lambda nets, x, key: posterior(nets, x, key)[0],
-        decode=lambda nets, z: nets.decoder(z),
+        decode=law.mean,
         draw=draw,
     )

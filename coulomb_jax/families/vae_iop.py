@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from coulomb_jax.density import gaussian, ratio
-from coulomb_jax.families import terms
+from coulomb_jax.families import likelihoods, terms
 from coulomb_jax.family import Family, Fit, Stage, Update
 
 
@@ -19,10 +19,11 @@ def vae_iop(
     bank: int = 10_000,
     beta: float = 1.0,
     warm_up: int = 0,
+    likelihood: str = "normal",
     variance: float = 0.5,
     reduction: str = "sum",
 ) -> Family:
-    """Squared error / (2 variance) + beta * (KL(q(z|x) || N(0, I)) - T(z)), with T = ln q(z) - ln N(z).
+    """-ln p(x|z) + beta * (KL(q(z|x) || N(0, I)) - T(z)), with T = ln q(z) - ln N(z).
 
     T is the log-ratio of the aggregated posterior to N(0, I), found by telling the two apart. Codes are
     drawn from that prior as it is meant: from the posterior of a training example. Its mean is kept, of
@@ -36,11 +37,11 @@ def vae_iop(
       bank: codes kept to draw from, at least 1.
       beta: weight of the divergence.
       warm_up: rounds over which the factor of the divergence grows to beta; the paper has 100 epochs.
-      variance: of the decoder, in squared units of the data.
-      reduction: of the squared error over coordinates, "sum" (the likelihood's) or "mean".
+      likelihood: "normal", "learned", "diagonal", "logistic" or "bernoulli"; see `likelihoods.make`.
+      variance: of the "normal" decoder, in squared units of the data.
+      reduction: of -ln p(x|z) over coordinates, "sum" (the likelihood's) or "mean".
     """
-    if not variance > 0:
-        raise ValueError(f"the decoder's variance must be positive, not {variance}; choose another")
+    law = likelihoods.make(likelihood, arch, variance=variance, reduction=reduction)
     if not 0.0 <= dropout < 1.0:
         raise ValueError(f"dropout is a chance in [0, 1), not {dropout}; 0 leaves it out")
     if min(ratio_moves, bank) < 1:
@@ -52,10 +53,10 @@ def vae_iop(
     def elbo(nets, x, key):
         mean, log_var = posterior(nets, x)
         z = terms.noisy(nets, mean, log_var, key)
-        recon = terms.squared_error(x, nets.decoder(z), reduction)
+        nats, metrics = law.surprise(nets, x, z)
         kl = jnp.mean(gaussian.kl_to_standard(mean, log_var) - nets.ratio(z))
-        loss = recon / (2.0 * variance) + beta * terms.warm_up(nets, warm_up) * kl
-        return loss, {"reconstruction": recon, "kl": kl}
+        loss = nats + beta * terms.warm_up(nets, warm_up) * kl
+        return loss, metrics | {"kl": kl}
 
     def tell_apart(nets, x, key):
         spread, prior, drop = jax.random.split(key, 3)
@@ -72,21 +73,21 @@ def vae_iop(
     def draw(nets, key, n):
         which, spread = jax.random.split(key)
         mean = nets.codes["mean"][jax.random.randint(which, (n,), 0, bank)]
-        _, log_var = posterior(nets, nets.decoder(mean))
+        _, log_var = posterior(nets, law.mean(nets, mean))
         return terms.noisy(nets, mean, log_var, spread)
 
     moves = (
-        Update("elbo", elbo, ("encoder", "decoder")),
+        Update("elbo", elbo, ("encoder", *law.nets)),
         Update("ratio", tell_apart, ("ratio",), ratio_moves),
     )
     return Family(
         nets={
             "encoder": arch.encoder(2 * arch.z_dim),
-            "decoder": arch.decoder(),
+            **law.nets,
             "ratio": arch.ratio(ratio_hidden),
         },
         stages=(Stage("train", moves), Fit("codes", kept)),
         encode=lambda nets, x, key: terms.noisy(nets, *posterior(nets, x), key),
-        decode=lambda nets, z: nets.decoder(z),
+        decode=law.mean,
         draw=draw,
     )

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from coulomb_jax.density import gaussian
-from coulomb_jax.families import terms
+from coulomb_jax.families import likelihoods, terms
 from coulomb_jax.family import Family, Stage, Update
 
 
@@ -18,12 +18,13 @@ def vamp_vae(
     start_deviation: float = 0.01,
     warm_up: int = 0,
     beta: float = 1.0,
+    likelihood: str = "normal",
     variance: float = 0.5,
     least_log_var: float = -6.0,
     largest_log_var: float = 2.0,
     reduction: str = "sum",
 ) -> Family:
-    """Squared error / (2 variance) + beta * (ln q(z|x) - ln p(z)) at one z of q(z|x) for each x.
+    """-ln p(x|z) + beta * (ln q(z|x) - ln p(z)) at one z of q(z|x) for each x.
 
     p(z) is the mean of q(z|u) over the pseudo-inputs u [tomczak2018].
 
@@ -34,13 +35,13 @@ def vamp_vae(
       start_deviation: theirs, in the same units, >= 0.
       warm_up: rounds over which the factor of the divergence grows to beta; the paper has 100 epochs.
       beta: weight of the divergence.
-      variance: of the decoder, in squared units of the data.
+      likelihood: "normal", "learned", "diagonal", "logistic" or "bernoulli"; see `likelihoods.make`.
+      variance: of the "normal" decoder, in squared units of the data.
       least_log_var: log-variances of the posterior are clipped to it from below.
       largest_log_var: and to this from above.
-      reduction: of the squared error over coordinates, "sum" (the likelihood's) or "mean".
+      reduction: of -ln p(x|z) over coordinates, "sum" (the likelihood's) or "mean".
     """
-    if not variance > 0:
-        raise ValueError(f"the decoder's variance must be positive, not {variance}; choose another")
+    law = likelihoods.make(likelihood, arch, variance=variance, reduction=reduction)
     if pseudo_inputs < 1:
         raise ValueError(f"the prior has at least 1 pseudo-input, not {pseudo_inputs}; choose more")
 
@@ -51,11 +52,11 @@ def vamp_vae(
     def objective(nets, x, key):
         mean, log_var = posterior(nets, x)
         z = terms.noisy(nets, mean, log_var, key)
-        recon = terms.squared_error(x, nets.decoder(z), reduction)
+        nats, metrics = law.surprise(nets, x, z)
         prior = gaussian.log_mixture(z, *posterior(nets, nets.pseudo()))
         kl = jnp.mean(gaussian.log_density(z, mean, log_var) - prior)
-        loss = recon / (2.0 * variance) + beta * terms.warm_up(nets, warm_up) * kl
-        return loss, {"reconstruction": recon, "kl": kl}
+        loss = nats + beta * terms.warm_up(nets, warm_up) * kl
+        return loss, metrics | {"kl": kl}
 
     def draw(nets, key, n):
         which, spread = jax.random.split(key)
@@ -65,13 +66,13 @@ def vamp_vae(
 
     nets = {
         "encoder": arch.encoder(2 * arch.z_dim),
-        "decoder": arch.decoder(),
+        **law.nets,
         "pseudo": arch.table(pseudo_inputs, start_mean, start_deviation),
     }
     return Family(
         nets=nets,
         stages=(Stage("train", (Update("elbo", objective, tuple(nets)),)),),
         encode=lambda nets, x, key: terms.noisy(nets, *posterior(nets, x), key),
-        decode=lambda nets, z: nets.decoder(z),
+        decode=law.mean,
         draw=draw,
     )

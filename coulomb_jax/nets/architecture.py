@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
@@ -19,6 +19,7 @@ ACTIVATIONS: dict[str, Callable] = {
     "leaky_relu": jax.nn.leaky_relu,
     "silu": jax.nn.silu,
     "tanh": jnp.tanh,
+    "glu": jax.nn.glu,
 }
 NETS = ("dcgan", "infogan", "mlp", "rae")
 
@@ -37,7 +38,8 @@ class Architecture:
       hidden: neurons (mlp) or channels (dcgan, rae, infogan but for its last) of each layer, counted
         from the encoder's input; the decoder mirrors them. Empty: the file's own default.
       width: factor on every entry of `hidden` (Table 2 of [sansone2019] has 0.25, 0.5 and 1).
-      activation: a key of `ACTIVATIONS`.
+      activation: a key of `ACTIVATIONS`. "glu" makes each hidden layer of mlp a linear one times the logistic
+        of another [tomczak2018].
       activation_first: each batch norm of dcgan, rae and infogan comes after the activation, not before it.
       gain: factor on the initial standard deviation of the weights.
       glorot: the initial weights of encoder and decoder have the variance 2 / (inputs + outputs) of a layer
@@ -78,6 +80,11 @@ class Architecture:
         ):
             if value not in valid:
                 raise ValueError(nearest(word, value, valid))
+        if self.activation == "glu" and self.name != "mlp":
+            raise ValueError(
+                f"the gated layers of glu are those of the net mlp, not of {self.name}; choose another "
+                "--config.arch.activation"
+            )
         if any(size < 1 for size in self.hidden):
             raise ValueError(
                 f"every entry of hidden is at least 1, not {self.hidden}; set --config.arch.hidden"
@@ -99,9 +106,16 @@ class Architecture:
         """Data to `outputs` numbers an example, `z_dim` of them where not said."""
         return Net(self._file.Encoder(self, outputs or self.z_dim), self.x_shape, self.remat)
 
-    def decoder(self) -> Net:
-        """Codes `[b z_dim]` to data `[b *x_shape]` within `x_range`."""
-        return Net(self._file.Decoder(self), (self.z_dim,), self.remat)
+    def decoder(self, *, numbers: int = 1) -> Net:
+        """Codes `[b z_dim]` to data `[b *x_shape]` within `x_range`.
+
+        More than one of `numbers` for each coordinate are parts of the last axis, and keep to no range.
+        """
+        made = self
+        if numbers > 1:
+            shape = (*self.x_shape[:-1], numbers * self.x_shape[-1])
+            made = replace(self, x_shape=shape, x_range=None, x_scale=1.0)
+        return Net(self._file.Decoder(made), (self.z_dim,), self.remat)
 
     def critic(self, hidden: tuple[int, ...] = (1024, 1024, 1024, 1024), *, glorot: bool = False) -> Net:
         """Codes `[b z_dim]` to one logit each, `[b]`: WAE-GAN's adversary, four layers of 512 on MNIST.
@@ -158,6 +172,11 @@ class Architecture:
     @property
     def _file(self) -> Any:
         return importlib.import_module(f"coulomb_jax.nets.{self.name}")
+
+    @property
+    def unit(self) -> float:
+        """The width of `x_range`, or `x_scale` where there is none."""
+        return self.x_scale if self.x_range is None else self.x_range[1] - self.x_range[0]
 
     def centre(self, x: jax.Array) -> jax.Array:
         """The data with `x_range` moved onto [-1, 1], or in units of `x_scale` where it has no range."""

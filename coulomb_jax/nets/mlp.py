@@ -52,7 +52,8 @@ def _layers(
     """Dense layers and activations; where the architecture is spectral, so are they from one layer on."""
     init = arch.initial(nn.initializers.variance_scaling(arch.gain**2, "fan_in", "truncated_normal"))
     dtype = jnp.dtype(arch.dtype)
-    for i, size in enumerate((*hidden, outputs)):
+    halves = 2 if arch.activation == "glu" else 1
+    for i, size in enumerate((*(halves * size for size in hidden), outputs)):
         h = dense(size, init, dtype, train, spectral=arch.spectral and i >= from_layer)(h)
         if i < len(hidden):
             h = ACTIVATIONS[arch.activation](h)

@@ -1,8 +1,8 @@
 """VAE with the implicit optimal prior [takahashi2019].
 
 A round is one move of the autoencoder and ten of the ratio net, each with a batch of its own; the authors'
-code has an epoch of the one and ten of the other. Their decoder's variance is learned, here it is the VAE's
-of the same data.
+code has an epoch of the one and ten of the other. The preset "diagonal" is their law of grey levels, a
+variance learned for every pixel; "paper" their law of binary ones, which they draw anew at every look.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ SETTINGS = {
         "family.ratio_moves": 3,
     },
     ":tiny": {"family.ratio_moves": 2},
+    ":diagonal": {"family.likelihood": "diagonal"},
     "digits": vae.IMAGES | SHORT | {"family.ratio_hidden": (256, 256)},
     "mnist": vae.IMAGES | SHORT,
     "fashion_mnist": vae.IMAGES | SHORT,
@@ -42,6 +43,7 @@ for _set in ("mnist", "fashion_mnist"):
         "arch.hidden": (500, 500, 500),
         "arch.activation": "tanh",
         "arch.z_dim": 40,
+        "family.likelihood": "bernoulli",
         "family.warm_up": 50_000,
         "optimizer.learning_rate": 1e-4,
         "optimizer.schedule": "constant",
