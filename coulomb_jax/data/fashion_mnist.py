@@ -8,21 +8,28 @@ from coulomb_jax.data.idx import source
 from coulomb_jax.data.source import Source
 
 
-def load(*, dir: str | PathLike | None = None, limit: int | None = None) -> Source:
+def load(
+    *, dir: str | PathLike | None = None, limit: int | None = None, side: int = 28, fit: str = "pad"
+) -> Source:
     """Load Fashion-MNIST from its four original files, or from TensorFlow Datasets.
 
     Args:
       dir: folder of the four idx files, compressed or not; None for TensorFlow Datasets, whose
         order of the examples is another.
       limit: use at most the first `limit` training images; None for all.
+      side: pixels of the pictures' sides.
+      fit: how they get there; "pad" for zeros around the 28, "resize" for a bilinear filter.
 
     Raises:
       DataError: a file is missing or damaged; the message names it and says where to get it.
+      ValueError: limit is below 1, or there are no such pictures; the message says what there is.
     """
     return source(
         "fashion_mnist",
         dir,
         limit,
+        side,
+        fit,
         "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/ "
         "(or data/fashion of github.com/zalandoresearch/fashion-mnist)",
     )

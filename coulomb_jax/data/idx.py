@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from coulomb_jax.data import prepared
+from coulomb_jax.data import prepared, sides
 from coulomb_jax.data.source import DataError, Source, fingerprint
 
 FILES = (
@@ -26,27 +26,33 @@ FILES = (
 UNSIGNED_BYTES = 8
 
 
-def source(name: str, dir: str | PathLike | None, limit: int | None, published_at: str) -> Source:
+def source(
+    name: str, dir: str | PathLike | None, limit: int | None, side: int, fit: str, published_at: str
+) -> Source:
     """The data set of the four files in `dir`; where that is None, of TensorFlow Datasets.
 
     Args:
       name: the data set's name, here and in TensorFlow Datasets.
       dir: folder of the four files, each compressed or not.
       limit: keep at most the first `limit` training images, at least 1; None for all.
+      side: pixels of the pictures' sides.
+      fit: how they get there; see `sides.fitted`.
       published_at: where the files can be had, for the messages.
 
     Raises:
       DataError: see `read`; also a folder or file that is not there, images that are not 28 x 28,
         and numbers of images and labels that differ.
-      ValueError: limit is below 1.
+      ValueError: limit is below 1, or side or fit are not those of `sides.check`.
     """
     if limit is not None and limit < 1:
         raise ValueError(f"limit must be at least 1, but it is {limit}; None takes every image")
+    sides.check(side, fit)
     if dir is None:
         (train, train_labels, test, test_labels), _ = prepared.read(name, published_at)
     else:
         train, train_labels, test, test_labels = _four_files(Path(dir).expanduser(), published_at)
-    train, train_labels = train[:limit], train_labels[:limit]
+    train, train_labels = sides.fitted(train[:limit], side, fit), train_labels[:limit]
+    test = sides.fitted(test, side, fit)
     return Source(
         name=name,
         train=train,
@@ -55,6 +61,7 @@ def source(name: str, dir: str | PathLike | None, limit: int | None, published_a
         fingerprint=fingerprint(train, test, train_labels, test_labels),
         train_labels=train_labels,
         test_labels=test_labels,
+        details=None if side == sides.SIDE else {"side": side, "fit": fit},
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ml_collections import ConfigDict
 
-from experiments.configs import base
+from experiments.configs import base, rae
 from experiments.settings import HALVED
 
 GRAY = {"family.beta": 0.039}
@@ -40,14 +40,18 @@ SETTINGS = {
 }
 for _set in ("mnist", "fashion_mnist"):
     # As for the RAE: 100 epochs of the first 50,000 images, at a rate of 1e-4.
-    SETTINGS[f"{_set}:paper"] = HALVED | {
-        "steps": 50_000,
-        "arch.name": "rae",
-        "arch.z_dim": 16,
-        "optimizer.learning_rate": 1e-4,
-        "optimizer.at": (),
-        "optimizer.b1": 0.9,
-    }
+    SETTINGS[f"{_set}:paper"] = (
+        HALVED
+        | rae.PADDED
+        | {
+            "steps": 50_000,
+            "arch.name": "rae",
+            "arch.z_dim": 16,
+            "optimizer.learning_rate": 1e-4,
+            "optimizer.at": (),
+            "optimizer.b1": 0.9,
+        }
+    )
 
 
 def get_config(setting: str = "grid") -> ConfigDict:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ml_collections import ConfigDict
 
-from experiments.configs import base
+from experiments.configs import base, rae
 from experiments.settings import HALVED
 
 
@@ -29,6 +29,7 @@ RAE_NETS = {
 GRAY_RAE = (
     RAE_NETS
     | HALVED
+    | rae.PADDED
     | {
         "family.weight": 0.03,
         "arch.name": "rae",

@@ -227,6 +227,7 @@ def test_what_tensorflow_datasets_prepared_is_read(prepared, monkeypatch):
     assert sorted(places) == list(range(20))
     np.testing.assert_array_equal(source.train_labels, TRAIN_LABELS[places])
     assert {i.tobytes() for i in source.test} == {i.tobytes() for i in IMAGES["test_batch"]}
+    assert data.load("cifar10", jpeg=True).details == {"jpeg": 75} | source.details
 
 
 @pytest.mark.parametrize("level", [0, 1, 2])

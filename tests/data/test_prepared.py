@@ -66,6 +66,9 @@ def test_mnist_without_a_folder_is_read_from_there(folder, images, monkeypatch):
     np.testing.assert_array_equal(source.train, images["train"][source.train_labels])
     assert source.test.shape == (3, 28, 28, 1)
     assert source.name == "mnist"
+    padded = data.load("mnist", side=32, limit=4)
+    np.testing.assert_array_equal(padded.train, np.pad(source.train, ((0, 0), (2, 2), (2, 2), (0, 0))))
+    assert padded.test.shape == (3, 32, 32, 1)
 
 
 def test_what_is_not_prepared_is_explained(tmp_path, monkeypatch):

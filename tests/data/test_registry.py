@@ -46,7 +46,7 @@ def test_an_unknown_option_is_answered_with_the_valid_ones():
 
 
 def test_options_are_listed_with_their_defaults():
-    assert data.options("mnist") == {"dir": None, "limit": None}
+    assert data.options("mnist") == {"dir": None, "limit": None, "side": 28, "fit": "pad"}
     assert data.options("grid")["spacing"] == 10.5
 
 
