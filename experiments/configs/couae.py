@@ -33,6 +33,9 @@ SETTINGS = {
         "optimizer.b1": 0.9,
     },
     "celeba:wae_sum": {"family.recon_scale": 0.05},
+    # At 100 the codes of so few steps lie where no sample does, and samples are blank: after 150 steps their
+    # MMD to the prior (`latent_mmd2`) is 1.6, at this weight 0.05, and reconstructions are better too.
+    "celeba:standin": {"family.weight": 1e5},
     "cifar10": {"family.weight": 100.0},
     "svhn": {"family.weight": 100.0},
 }

@@ -4,7 +4,7 @@ The preset "paper" is the authors' code on the sets it has: the preset "learned"
 of 1,024 for as many or twice as many epochs. Elsewhere the first stage is the VAE with the nets that the
 other families have, and the second as many steps as the first.
 
-Not played: the first posterior's deviation as a softplus, CIFAR-10 through JPEG, and on CelebA a first
+Not played: on CelebA a first
 convolution that keeps the size and batch norms of decay 0.999: its nets are WAE's there. The second stage
 reads the pictures and encodes them anew, where the authors keep means and deviations: the same codes in law.
 """

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from ml_collections import ConfigDict
 
-from experiments.configs import base
+from experiments.configs import base, rae
 from experiments.settings import HALVED
 
 # Pixels in [0, 1] differ by about 0.2 from their reconstruction: a larger variance leaves the codes unused.
@@ -19,7 +19,7 @@ IMAGES = {"family.variance": 0.05}
 RAE_NETS = {"family.variance": 0.036, "family.deviation_limit": 5.0, "optimizer.learning_rate": 1e-4}
 # The same of its MNIST and CelebA, where it weighs the divergence by 0.312 and 0.09024: 100 and 70 epochs.
 HALVED_RAE = RAE_NETS | HALVED | {"arch.name": "rae", "optimizer.at": (), "optimizer.b1": 0.9}
-GRAY_RAE = HALVED_RAE | {"family.variance": 0.312 / 2, "arch.z_dim": 16, "steps": 50_000}
+GRAY_RAE = HALVED_RAE | rae.PADDED | {"family.variance": 0.312 / 2, "arch.z_dim": 16, "steps": 50_000}
 FACES_RAE = HALVED_RAE | {
     "family.variance": 3 * 0.09024 / 2,
     "data.range": (0.0, 1.0),
@@ -31,7 +31,7 @@ LIKELIHOODS = {
     "fixed": {"family.variance": 1.0},
     "learned": {"family.likelihood": "learned"},
 }
-# [dai2019]: Adam 1e-4, halved every 150 of 400 epochs. Its posterior's deviation is a softplus, not played.
+# [dai2019]: Adam 1e-4, halved every 150 of 400 epochs.
 DAI = {
     "batch": 64,
     "arch.name": "infogan",
@@ -44,12 +44,13 @@ DAI = {
     "optimizer.factors": (0.5, 0.5),
     "optimizer.b1": 0.9,
     "family.deviation_limit": None,
+    "family.softplus": True,
 }
 DAI_BY_SET = {
     "mnist": DAI,
     "fashion_mnist": DAI,
-    # 1,000 epochs of 50,000 images; its code writes them to JPEG and reads them back, which is not played.
-    "cifar10": DAI | {"steps": 781_000, "optimizer.at": (0.375, 0.75)},
+    # 1,000 epochs of 50,000 images, which its code writes to JPEG and reads back.
+    "cifar10": DAI | {"steps": 781_000, "optimizer.at": (0.375, 0.75), "data.jpeg": True},
     # Nearly the nets of [tolstikhin2018], a crop of 128 pixels, 70 epochs halved every 30.
     "celeba": DAI
     | {

@@ -14,7 +14,7 @@ from experiments import command, files, run
 
 
 @pytest.mark.parametrize("dataset", ["mnist", "fashion_mnist"])
-@pytest.mark.parametrize("name", ["rae.py:paper", "cv_vae.py:paper", "wae_mmd.py:rae"])
+@pytest.mark.parametrize("name", ["rae.py:paper", "cv_vae.py:paper", "wae_mmd.py:rae", "vae.py:rae"])
 def test_the_raes_protocol_has_mnist_padded_to_32_pixels(name, dataset):
     # ghosh2020: zeros around the 28 pixels, 16 dimensions, a decoder that begins at 8 x 8.
     config = files.read(name, dataset)[1]

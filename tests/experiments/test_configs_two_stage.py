@@ -29,6 +29,7 @@ def test_paper_is_the_authors_code(dataset, images, epochs, halved):
     assert (config.batch, config.arch.z_dim) == (64, 64)
     assert (config.sampler.hidden, config.sampler.gamma) == ((1024, 1024, 1024), 1.0)
     assert config.data.limit is None
+    assert config.data.get("jpeg", False) == (dataset == "cifar10")
     if dataset == "celeba":
         data = config.data
         assert (data.crop, data.split, data.range) == (128, "official", (0.0, 1.0))

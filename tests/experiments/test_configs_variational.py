@@ -14,7 +14,10 @@ def test_vamp_paper_is_the_authors_code(dataset):
     assert (family.pseudo_inputs, family.start_mean, family.start_deviation) == (500, -0.05, 0.01)
     assert (family.least_log_var, family.largest_log_var) == (-6.0, 2.0)
     assert (family.warm_up, config.steps.train) == (100 * 500, 2000 * 500)
+    # Gated layers, He's initial weights, and a discretised logistic law of grey levels.
     assert (config.arch.name, config.arch.hidden, config.arch.z_dim) == ("mlp", (300, 300), 40)
+    assert (config.arch.activation, config.arch.gain) == ("glu", pytest.approx(2**0.5))
+    assert family.likelihood == files.read("vamp_vae.py:logistic", dataset)[1].family.likelihood == "logistic"
     assert (adam.name, adam.learning_rate, adam.schedule, adam.b1) == ("adam", 5e-4, "constant", 0.9)
     assert config.batch == 100
 
@@ -25,6 +28,8 @@ def test_iop_paper_is_the_authors_code(dataset):
     # ten ratio moves to one, Adam 1e-4 and 1e-3, 1000 epochs of 500 steps, 100 of them warm-up.
     config = files.read("vae_iop.py:paper", dataset)[1]
     family = config.family
+    assert family.likelihood == "bernoulli"
+    assert files.read("vae_iop.py:diagonal", dataset)[1].family.likelihood == "diagonal"
     assert (config.arch.hidden, config.arch.activation, config.arch.z_dim) == ((500,) * 3, "tanh", 40)
     assert (family.ratio_hidden, family.dropout, family.ratio_moves) == ((500,) * 3, 0.5, 10)
     assert (family.warm_up, config.steps.train, config.batch) == (100 * 500, 1000 * 500, 100)

@@ -35,6 +35,7 @@ VARIANTS = [
     "regularized.py:ks_covariance",
     "regularized.py:learned",
     "vae.py:learned",
+    "vae_iop.py:diagonal",
     "vae_flow.py:both",
 ]
 CONFIGS = files.names() + VARIANTS

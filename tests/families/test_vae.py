@@ -86,6 +86,19 @@ def test_deviations_keep_to_their_limit():
     np.testing.assert_allclose(loss, recon + metrics["kl"], rtol=1e-5)
 
 
+def test_a_softplus_gives_the_deviation_itself():
+    # log(1 + e^s) + 1e-6, dai2019; with s = -50, where it is all but 0, the divergence is finite.
+    deviation = np.log1p(np.exp(SPREAD)) + 1e-6
+    z = X + deviation * normal(X.shape)
+    loss, metrics = losses("vae", nets(), softplus=True)["elbo"]
+    np.testing.assert_allclose(metrics["kl"], divergence(X, deviation), rtol=1e-5)
+    recon = np.mean(np.sum((X - 0.9 * z) ** 2, axis=1))
+    np.testing.assert_allclose(loss, recon + metrics["kl"], rtol=1e-5)
+    certain = identity_nets(encoder=lambda x: jnp.concatenate([x, jnp.full_like(x, -50.0)], axis=1))
+    _, metrics = losses("vae", certain, softplus=True)["elbo"]
+    np.testing.assert_allclose(metrics["kl"], divergence(X, np.full_like(X, 1e-6)), rtol=1e-5)
+
+
 def test_only_the_learned_variance_has_a_net():
     arch = Architecture((2,), 2, x_range=(0.0, 1.0))
     for likelihood, learns in (
@@ -115,6 +128,7 @@ def test_cv_vae_adds_one_noise_and_pulls_the_mean():
         ("vae", {"likelihood": "bernoulli"}, r"takes data in \[0, 1\], not in the range None"),
         ("vae", {"likelihood": "bernoulli", "x_range": (-1.0, 1.0)}, r"data\.range=\(0\.0,1\.0\)"),
         ("vae", {"deviation_limit": 0.0}, "must be positive, not 0.0; None is no limit"),
+        ("vae", {"deviation_limit": 5.0, "softplus": True}, "a softplus has no limit"),
         ("cv_vae", {"sigma": 0.0}, "sigma must be positive"),
         ("cv_vae", {"beta": -1.0}, "beta at least 0"),
     ],
@@ -144,6 +158,7 @@ def test_presets_are_the_first_stage_of_the_two_stage_vae(dataset, steps, net, p
     config = files.read(f"vae.py:{preset}", dataset)[1]
     assert family.items() <= config.family.to_dict().items()
     assert (config.family.beta, config.family.deviation_limit) == (1.0, None)
+    assert config.family.softplus == (net == "infogan")
     assert (config.arch.name, config.arch.z_dim, config.batch) == (net, 64, 64)
     assert abs(config.steps.train / steps - 1.0) < 2e-3
     adam = config.optimizers.elbo

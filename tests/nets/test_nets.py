@@ -37,6 +37,33 @@ def test_the_decoder_mirrors_the_encoder():
     assert count(arch.decoder()) == dense(3, 10, 20, 64)
 
 
+def test_gated_layers_are_linear_ones_times_a_logistic():
+    arch = Architecture((7,), 3, hidden=(5, 4), activation="glu", gain=2**0.5)
+    net = arch.encoder()
+    # Two linear layers of 5, then two of 4: tomczak2018.
+    assert count(net) == 2 * dense(7, 5) + 2 * dense(5, 4) + dense(4, 3)
+    x = np.random.default_rng(0).normal(size=(6, 7))
+    params, stats = initialize({"net": net}, jax.random.key(0))
+    params["net"]["Dense_0"]["bias"] = jnp.linspace(-1.0, 1.0, 10)
+    found = Bound({"net": net}, params, stats).net(jnp.asarray(x, jnp.float32))
+    h = x
+    for layer, size in (("Dense_0", 5), ("Dense_1", 4)):
+        weights = {k: np.asarray(v, np.float64) for k, v in params["net"][layer].items()}
+        both = h @ weights["kernel"] + weights["bias"]
+        h = both[:, :size] / (1.0 + np.exp(-both[:, size:]))
+    last = {k: np.asarray(v, np.float64) for k, v in params["net"]["Dense_2"].items()}
+    np.testing.assert_allclose(found, h @ last["kernel"] + last["bias"], rtol=1e-5)
+
+
+def test_gated_layers_begin_at_hes_weights_and_are_those_of_one_net():
+    net = Architecture((900,), 3, hidden=(400,), activation="glu", gain=2**0.5).encoder()
+    params, _ = initialize({"net": net}, jax.random.key(0))
+    kernel = np.asarray(params["net"]["Dense_0"]["kernel"])
+    assert kernel.std() == pytest.approx((2.0 / 900) ** 0.5, rel=4.0 / (2 * kernel.size) ** 0.5)
+    with pytest.raises(ValueError, match="gated layers of glu are those of the net mlp, not of dcgan"):
+        Architecture((64, 64, 3), 3, name="dcgan", activation="glu")
+
+
 @pytest.mark.parametrize(
     ("name", "side", "dtype"),
     [
