@@ -158,7 +158,7 @@ def test_presets_that_need_no_faces_use_the_stand_in(name, preset):
     assert config.data.source == "standin"
     assert config.arch.width <= 0.25
     rounds = {stage: n for stage, n in config.steps.items() if stage != "pretrain"}
-    assert rounds == dict.fromkeys(rounds, 1500 if preset == "standin" else 30)
+    assert rounds == dict.fromkeys(rounds, 1000 if preset == "standin" else 30)
 
 
 def test_mask_aae_on_mnist_is_the_authors_script():
