@@ -11,13 +11,11 @@ from ml_collections import ConfigDict
 
 from experiments.configs import base
 
-# The authors' code: 100 epochs, Adam, batch 100, latent dimensions as many as components. Its pictures of 28
-# pixels are resized to 32; the nets of [tolstikhin2018] are theirs but for where the decoder starts, and on
-# faces for kernels of 5 pixels in place of 4.
+# The authors' code: 100 epochs, Adam, batch 100, latent dimensions as many as components.
 CODE = {
     "batch": 100,
     "steps": 60_000,
-    "arch.name": "dcgan",
+    "arch.name": "gmm_dae",
     "arch.hidden": (),
     "arch.z_dim": 10,
     "optimizer.learning_rate": 2e-4,
