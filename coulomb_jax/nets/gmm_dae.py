@@ -15,7 +15,8 @@ from coulomb_jax.nets import dcgan
 def uniform(gain: float) -> nn.initializers.Initializer:
     """The law of the initial weights: within 1 / sqrt(n) of 0, for n inputs of a layer.
 
-    Of a transposed convolution n is taps times outputs, as in the library of the authors' code.
+    Of a transposed convolution n is taps times outputs, as in the library of the authors' code. Biases, which
+    that draws from the same law, are 0.
     """
     return nn.initializers.variance_scaling(gain**2 / 3.0, "fan_in", "uniform")
 

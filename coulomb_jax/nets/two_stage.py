@@ -16,7 +16,11 @@ DECAY = 0.999
 
 
 def glorot(gain: float) -> nn.initializers.Initializer:
-    """The law of the initial weights: uniform, of variance 2 / (inputs + outputs) [glorot2010]."""
+    """The law of the initial weights: uniform, of variance 2 / (inputs + outputs) [glorot2010].
+
+    Means and deviations of a posterior are one layer's outputs here, two layers' in the authors' code, whose
+    weights are so larger by up to a tenth.
+    """
     return nn.initializers.variance_scaling(gain**2, "fan_avg", "uniform")
 
 

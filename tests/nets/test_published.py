@@ -12,11 +12,12 @@ from coulomb_jax.nets.bound import AXIS, Bound, initialize
 
 
 @pytest.mark.parametrize(
-    ("name", "hidden", "widest"),
+    ("name", "side", "hidden", "widest"),
     [
         # Uniform within sqrt(6 / (inputs + outputs)), or within sqrt(1 / inputs), each times the taps.
         (
             "two_stage",
+            8,
             (20, 30),
             {
                 ("encoder", "Conv_0"): 6 / (25 * (3 + 20)),
@@ -28,6 +29,7 @@ from coulomb_jax.nets.bound import AXIS, Bound, initialize
         ),
         (
             "gmm_dae",
+            8,
             (20, 30),
             {
                 ("encoder", "Conv_0"): 1 / (16 * 3),
@@ -41,20 +43,21 @@ from coulomb_jax.nets.bound import AXIS, Bound, initialize
         ),
         (
             "residual",
+            4,
             (20, 40),
             {
                 ("encoder", "Conv_0"): 6 / (9 * (3 + 20)),
                 ("encoder", "Block_0", "Conv_2"): 6 / (9 * (20 + 20)),
                 ("encoder", "DenseBlock_0", "Dense_1"): 6 / (40 + 40),
-                ("decoder", "Dense_0"): 6 / (9 + 2 * 2 * 80),
-                ("decoder", "ConvTranspose_0"): 6 / (9 * (80 + 40)),
+                ("decoder", "Dense_0"): 6 / (9 + 2 * 2 * 40),
+                ("decoder", "ConvTranspose_0"): 6 / (9 * (40 + 20)),
             },
         ),
     ],
 )
-def test_initial_weights_are_uniform_within_the_published_bounds(name, hidden, widest):
+def test_initial_weights_are_uniform_within_the_published_bounds(name, side, hidden, widest):
     gain = 1.5
-    arch = Architecture((8, 8, 3), 9, (0.0, 1.0), name, hidden, gain=gain)
+    arch = Architecture((side, side, 3), 9, (0.0, 1.0), name, hidden, gain=gain)
     nets = {"encoder": arch.encoder(), "decoder": arch.decoder()}
     params, _ = jax.jit(partial(initialize, nets))(jax.random.key(0))
     for path, squared in widest.items():
