@@ -9,5 +9,6 @@ from functools import partial
 
 from coulomb_jax.nets import dcgan
 
-Encoder = partial(dcgan.Encoder, centred=True)
-Decoder = partial(dcgan.Decoder, starts_linear=True)
+FORM = dcgan.Form(centred=True, starts_linear=True)
+Encoder = partial(dcgan.Encoder, form=FORM)
+Decoder = partial(dcgan.Decoder, form=FORM)

@@ -206,11 +206,13 @@ def test_gmm_dae_is_the_authors_table():
     # config.ini: d / K of 10 / 10 for 28 pixels, 64 / 20 for faces; 2e-4 constant, 2e-3 down every 7 epochs.
     config = files.read("gmm_dae.py:paper", "mnist")[1]
     assert (config.arch.z_dim, config.family.components, config.family.distance) == (10, 10, 0.0)
+    assert config.arch.name == "gmm_dae"
     assert (config.family.recon_scale, config.family.reduction, config.batch) == (2000.0, "mean", 100)
     adam = config.optimizers.autoencoder
     assert (adam.learning_rate, adam.schedule, config.steps.train) == (2e-4, "constant", 60_000)
     config = files.read("gmm_dae.py", "celeba")[1]
     assert (config.arch.z_dim, config.family.components, config.data.crop) == (64, 20, 140)
+    assert config.arch.name == "gmm_dae"
     adam = config.optimizers.autoencoder
     by_step = optimizers.rate(
         adam.schedule, adam.learning_rate, config.steps.train, at=adam.at, factors=adam.factors

@@ -33,7 +33,20 @@ def test_paper_is_the_authors_code(dataset, images, epochs, halved):
     if dataset == "celeba":
         data = config.data
         assert (data.crop, data.split, data.range) == (128, "official", (0.0, 1.0))
-    assert config.arch.name == ("dcgan" if dataset == "celeba" else "infogan")
+    assert config.arch.name == ("two_stage" if dataset == "celeba" else "infogan")
+
+
+def test_resnet_is_the_other_command_of_the_authors_readme():
+    # 100 epochs in both stages, halved every 40; base 32, latent 128; all else as with their other nets.
+    config, other = (files.read(f"two_stage.py:{preset}", "celeba")[1] for preset in ("resnet", "paper"))
+    assert (config.arch.name, config.arch.hidden) == ("residual", (32, 64, 128, 256, 512))
+    assert config.arch.z_dim == 128
+    for stage, update in (("train", "elbo"), ("second", "second")):
+        assert config.steps[stage] == 100 * (162_770 // 64)
+        adam = config.optimizers[update]
+        assert (adam.learning_rate, adam.at, adam.factors) == (1e-4, (0.4, 0.8), (0.5, 0.5))
+    for part in ("data", "family", "sampler", "batch"):
+        assert config[part] == other[part]
 
 
 @pytest.mark.parametrize(

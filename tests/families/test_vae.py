@@ -143,7 +143,7 @@ def test_wrong_options_are_refused(name, options, sentence):
     [
         ("mnist", 400 * 60_000 // 64, "infogan"),
         ("cifar10", 1000 * (50_000 // 64), "infogan"),
-        ("celeba", 70 * (162_770 // 64), "dcgan"),
+        ("celeba", 70 * (162_770 // 64), "two_stage"),
     ],
 )
 @pytest.mark.parametrize(

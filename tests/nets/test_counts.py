@@ -3,6 +3,7 @@
 import math
 
 import jax
+import jax.numpy as jnp
 import pytest
 
 from coulomb_jax.nets.architecture import Architecture
@@ -21,15 +22,17 @@ def architecture(name, side, width):
     return Architecture((side, side, channels), 64, name=name, x_range=(0.0, 1.0), width=width), channels
 
 
-@pytest.mark.parametrize("name", ["dcgan", "rae"])
+@pytest.mark.parametrize("name", ["dcgan", "rae", "two_stage"])
 @pytest.mark.parametrize("side", SIDES)
 @pytest.mark.parametrize("width", WIDTHS)
 def test_nets_of_wae_and_rae(name, side, width):
     arch, c = architecture(name, side, width)
     a, b, d, e = (int(width * n) for n in (128, 256, 512, 1024))
-    k = 25 if side == 64 else 16  # taps of a kernel: 5 x 5 at 64 pixels, 4 x 4 below
+    keeps = name == "two_stage"  # the size in the encoder's first layer, and kernels of 5 x 5
+    k = 25 if side == 64 or keeps else 16  # taps of a kernel: 5 x 5 at 64 pixels, 4 x 4 below
     norm = 2  # scale and shift of batch norm, one each a channel; the third per-channel number is the bias
     left = {64: 4, 32: 2, 28: 2}[side]  # pixels of a side after four halvings, rounded up
+    left = 2 * left if keeps else left
     encoder = k * c * a + a + norm * a
     encoder += k * a * b + b + norm * b
     encoder += k * b * d + d + norm * d
@@ -74,6 +77,63 @@ def test_infogan_nets(side, width):
     decoder += 16 * b * a + a + 2 * a
     decoder += 16 * a * c + c
     assert count(arch.decoder()) == decoder
+
+
+@pytest.mark.parametrize(("side", "left"), [(64, 4), (32, 2)])
+@pytest.mark.parametrize("width", WIDTHS)
+def test_nets_of_the_gmm_dae(side, left, width):
+    arch, _ = architecture("gmm_dae", side, width)
+    a, b, d, e = (int(width * n) for n in (128, 256, 512, 1024))
+    encoder = 16 * 3 * a + 3 * a + 16 * a * b + 3 * b + 16 * b * d + 3 * d + 16 * d * e + 3 * e
+    encoder += left * left * e * 64 + 64
+    assert count(arch.encoder()) == encoder
+    decoder = 65 * left * left * e  # 64 codes and a bias
+    decoder += 16 * e * d + 3 * d + 16 * d * b + 3 * b + 16 * b * a + 3 * a + 16 * a * 3 + 3
+    assert count(arch.decoder()) == decoder
+
+
+def block(i, o):
+    """Norm of i, i to o, norm of o, o to o; beside them i to o: three by three taps and a bias."""
+    return 2 * i + (9 * i * o + o) + 2 * o + (9 * o * o + o) + (9 * i * o + o)
+
+
+@pytest.mark.parametrize(
+    ("side", "base", "up"),
+    [
+        # Channels of the decoder from 2 x 2 pixels on.
+        (64, 16, (512, 256, 128, 64, 32, 16)),
+        (64, 32, (1024, 512, 256, 128, 64, 32)),
+        (64, 64, (1024, 1024, 512, 256, 128, 64)),
+        (32, 16, (256, 128, 64, 32, 16)),
+        (8, 16, (64, 32, 16)),
+    ],
+)
+def test_residual_nets(side, base, up):
+    hidden = () if base == 16 else (base, 2 * base, 4 * base, 8 * base, 512)
+    arch = Architecture((side, side, 3), 64, name="residual", hidden=hidden)
+    encoder, before = 0, 3
+    for channels in (base, 2 * base, 4 * base, 8 * base):
+        encoder += 9 * before * channels + channels + block(channels, channels)
+        before = channels
+    encoder += 2 * (8 * base * 512 + 512) + 512 * 512 + 512  # both layers that see the mean, and the second
+    encoder += 512 * 128 + 128  # means and deviations of 64 codes
+    assert count(arch.encoder(2 * 64)) == encoder
+    decoder, before = 65 * 2 * 2 * up[0], up[0]
+    for channels in up[1:]:
+        decoder += 9 * before * channels + channels + block(channels, channels)
+        before = channels
+    decoder += 9 * base * 3 + 3
+    assert count(arch.decoder()) == decoder
+
+
+@pytest.mark.parametrize("name", ["gmm_dae", "residual", "two_stage"])
+@pytest.mark.parametrize("side", [64, 32])
+def test_shapes_at_full_width(name, side):
+    arch, _ = architecture(name, side, 1.0)
+    for net, gives in ((arch.encoder(7), (7,)), (arch.decoder(), (side, side, 3))):
+        takes = jax.ShapeDtypeStruct((2, *net.takes), jnp.float32)
+        made = lambda x, net=net: net.module.init_with_output(jax.random.key(0), x, train=False)  # noqa: E731
+        assert jax.eval_shape(made, takes)[0].shape == (2, *gives)
 
 
 @pytest.mark.parametrize("hidden", [(1024,) * 4, (512,) * 4])

@@ -76,6 +76,9 @@ def test_gated_layers_begin_at_hes_weights_and_are_those_of_one_net():
         ("rae", 32, "float32"),
         ("infogan", 28, "bfloat16"),
         ("infogan", 32, "float32"),
+        ("two_stage", 28, "float32"),
+        ("gmm_dae", 8, "bfloat16"),
+        ("residual", 4, "bfloat16"),
     ],
 )
 def test_shapes_and_ranges_and_float32_outputs(name, side, dtype):
@@ -173,17 +176,24 @@ def test_bad_architectures_are_refused(options, sentence):
 
 
 @pytest.mark.parametrize(
-    ("shape", "hidden", "sentence"),
+    ("name", "shape", "hidden", "sentence"),
     [
-        ((2,), (), "square images"),
-        ((30, 30, 1), (), "30 pixels do not allow"),
-        ((64, 64, 3), (8, 8, 8), "at least 4 hidden layers, not 3"),
+        ("dcgan", (2,), (), "square images"),
+        ("dcgan", (30, 30, 1), (), "30 pixels do not allow"),
+        ("dcgan", (64, 64, 3), (8, 8, 8), "at least 4 hidden layers, not 3"),
+        ("two_stage", (64, 64, 3), (8, 8, 8), "at least 4 hidden layers, not 3"),
+        ("gmm_dae", (28, 28, 1), (), "gmm_dae nets halve the image 4 times, which 28 pixels do not allow"),
+        ("residual", (28, 28, 1), (), "images of 2, 4, 8, 16, ... pixels a side, not 28; resize"),
+        ("residual", (1, 1, 1), (), "images of 2, 4, 8, 16, ... pixels a side, not 1; resize"),
+        ("residual", (4, 4, 1), (), "halve the image 3 times, which 4 pixels do not allow"),
+        ("residual", (8, 8, 1), (8,), "so two hidden layers, not 1"),
     ],
 )
-def test_images_that_cannot_be_halved_are_refused(shape, hidden, sentence):
-    arch = Architecture(shape, 2, name="dcgan", hidden=hidden)
+@pytest.mark.parametrize("half", ["encoder", "decoder"])
+def test_images_that_cannot_be_halved_are_refused(name, shape, hidden, sentence, half):
+    arch = Architecture(shape, 2, name=name, hidden=hidden)
     with pytest.raises(ValueError, match=sentence):
-        initialize({"net": arch.encoder()}, jax.random.key(0))
+        initialize({"net": getattr(arch, half)()}, jax.random.key(0))
 
 
 def test_the_key_of_a_net_depends_on_its_name_alone():

@@ -9,7 +9,15 @@ import pytest
 from coulomb_jax.nets.architecture import Architecture
 from coulomb_jax.nets.bound import AXIS, Bound, initialize
 
-SIZES = {"mlp": (6, 5), "rae": (4, 6), "dcgan": (4, 6), "infogan": (4, 6, 10)}
+SIZES = {
+    "mlp": (6, 5),
+    "rae": (4, 6),
+    "dcgan": (4, 6),
+    "gmm_dae": (4, 6),
+    "infogan": (4, 6, 10),
+    "residual": (4, 6),
+    "two_stage": (4, 6),
+}
 
 
 def made(name, spectral):
@@ -17,19 +25,28 @@ def made(name, spectral):
     return {"encoder": arch.encoder(), "decoder": arch.decoder()}
 
 
+def shapes(nets):
+    """Of parameters and statistics, which nothing is computed for."""
+    return jax.eval_shape(lambda key: initialize(nets, key), jax.random.key(0))
+
+
+def layers(tree, leaf):
+    """Those, by path, that have a leaf of this name."""
+    found = jax.tree_util.tree_flatten_with_path(tree)[0]
+    return sorted("/".join(k.key for k in path[:-1]) for path, _ in found if path[-1].key == leaf)
+
+
 def vectors(tree):
     """The layers, by path, that keep a singular vector."""
-    found = jax.tree_util.tree_flatten_with_path(tree)[0]
-    return sorted("/".join(k.key for k in path[:-1]) for path, _ in found if path[-1].key == "u")
+    return layers(tree, "u")
 
 
 @pytest.mark.parametrize("name", sorted(SIZES))
 def test_every_weight_but_the_decoders_first_is_divided(name):
-    _, plain = initialize(made(name, False), jax.random.key(0))
-    params, stats = initialize(made(name, True), jax.random.key(0))
+    _, plain = shapes(made(name, False))
+    params, stats = shapes(made(name, True))
     for net, free in (("encoder", 0), ("decoder", 1)):
-        weights = sum("kernel" in layer for layer in params[net].values())
-        assert len(vectors(stats[net])) == weights - free
+        assert len(vectors(stats[net])) == len(layers(params[net], "kernel")) - free
     assert vectors(plain["decoder"]) == []
     assert bool(vectors(plain["encoder"])) == (name == "infogan")
 
