@@ -21,6 +21,7 @@ SHORTER = {
     "mask_aae.py": 5000,
     "regularized.py:critic": 5000,
     "vae_iop.py": 3000,
+    "vae_iop.py:diagonal": 3000,
 }
 # Of each config, nats above an untrained model and above one normal law, from every seed: two thirds of what
 # was seen.
@@ -36,6 +37,7 @@ MARGINS = {
     "inj_flow.py": 8.0,
     "mask_aae.py": 6.0,
     "rae.py": 9.0,
+    "rae.py:autoencoder": 8.5,
     "rae.py:plain": 9.0,
     "rae.py:gradient": 9.0,
     "rae.py:spectral": 9.0,
@@ -52,7 +54,9 @@ MARGINS = {
     "vae_flow.py:prior": 11.0,
     "vae_flow.py:both": 11.0,
     "vae_iop.py": 11.0,
+    "vae_iop.py:diagonal": 9.5,
     "vamp_vae.py": 11.0,
+    "vamp_vae.py:logistic": 10.0,
     "wae_gan.py": 7.0,
     "wae_mmd.py": 7.0,
 }
