@@ -14,6 +14,9 @@ from experiments import figures
 if TYPE_CHECKING:
     from experiments.table import Row
 
+HIGHEST = ("log_likelihood", "prd_", "precision", "recall", "density", "coverage", "clustering_")
+"""What the names of metrics begin with of which more is better."""
+
 
 def draw(lines: Sequence[Row], key: str, metrics: Sequence[str], beside: Path | None) -> list[Path]:
     """Writes a figure for each metric: a curve for every data set, system and sampler.
@@ -43,7 +46,8 @@ def draw(lines: Sequence[Row], key: str, metrics: Sequence[str], beside: Path | 
     paths = []
     for metric, curves in drawn.items():
         paths.append(start / f"{prefix}{metric}-against-{key}.png")
-        figures.value_against_size(paths[-1], curves, key, metric, title=title or None)
+        highest = metric.startswith(HIGHEST)
+        figures.value_against_size(paths[-1], curves, key, metric, title=title or None, highest=highest)
     return paths
 
 

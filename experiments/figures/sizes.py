@@ -36,8 +36,9 @@ def value_against_size(
     ylabel: str,
     *,
     title: str | None = None,
+    highest: bool = False,
 ) -> None:
-    """Draw a curve for each model over a logarithmic axis of sizes; a ring marks its lowest mean.
+    """Draw a curve for each model over a logarithmic axis of sizes; a ring marks its best mean.
 
     Values that span more than a factor of 20 get a logarithmic axis too.
 
@@ -46,8 +47,9 @@ def value_against_size(
       curves: by name sizes > 0, in any order, the means there, which are left out where not finite,
         and their standard deviations, which have no bar where they are 0 or not finite.
       xlabel: what the size is.
-      ylabel: what the value is, the lower the better.
+      ylabel: what the value is.
       title: above the panel.
+      highest: the best mean is the highest, not the lowest.
 
     Raises:
       ValueError: no curve, arrays of different lengths, a size <= 0, or no finite mean in a curve.
@@ -56,11 +58,12 @@ def value_against_size(
         raise ValueError("curves must hold at least one model, but they are empty; give one")
     drawn = {name: _sorted(name, *curve) for name, curve in curves.items()}
     looks = [stroke(i) | {"marker": MARKERS[i % len(MARKERS)]} for i in range(len(drawn))]
+    word, best = ("highest", np.argmax) if highest else ("lowest", np.argmin)
     rows = []
     for (name, (sizes, means, sds)), look in zip(drawn.items(), looks):
-        least = np.argmin(means)
-        rows.append((name, look | {"markersize": 5}, (_told(means[least], sds[least]), f"{sizes[least]:g}")))
-    key = Key(("lowest", f"at {xlabel}"), rows)
+        at = best(means)
+        rows.append((name, look | {"markersize": 5}, (_told(means[at], sds[at]), f"{sizes[at]:g}")))
+    key = Key((word, f"at {xlabel}"), rows)
     height = max(HEIGHT, key.height)
     lost = sum(np.size(curves[name][0]) - len(drawn[name][0]) for name in curves)
     note = f"means that are not finite, not drawn: {lost:,}" if lost else ""
@@ -70,12 +73,12 @@ def value_against_size(
     page.heading(title)
     axes = page.panel(left, 0.95 + height - HEIGHT, WIDTH, HEIGHT)
     for (sizes, means, sds), look in zip(drawn.values(), looks):
-        _curve(axes, sizes, means, sds, look)
+        _curve(axes, sizes, means, sds, look, best(means))
     _axes(axes, list(drawn.values()))
     label(axes, xlabel, ylabel)
     key.draw(page, left + WIDTH + 0.4, 0.95 + height)
     bars = any(sds.any() for _, _, sds in drawn.values())
-    words = ("bars: ± standard deviation · " if bars else "") + "ring: the lowest mean"
+    words = ("bars: ± standard deviation · " if bars else "") + f"ring: the {word} mean"
     page.text(MARGIN, 0.14, words, color=MUTED, fontsize=9)
     page.save(path)
 
@@ -113,12 +116,13 @@ def _room(drawn: dict[str, list[np.ndarray]]) -> float:
     return max(MARGIN, 0.42 + max(breadth(number(value, 4), 9) for value in ticks))
 
 
-def _curve(axes: Axes, sizes: np.ndarray, means: np.ndarray, sds: np.ndarray, look: dict) -> None:
+def _curve(
+    axes: Axes, sizes: np.ndarray, means: np.ndarray, sds: np.ndarray, look: dict, best: np.integer
+) -> None:
     bar = {"elinewidth": 1.0, "capsize": 2.5, "capthick": 1.0}
     axes.errorbar(sizes, means, np.where(sds > 0, sds, np.nan), **look, **bar, linewidth=1.6, markersize=5)
-    least = np.argmin(means)
     ring = {"markerfacecolor": "none", "markersize": 11, "markeredgewidth": 1.5}
-    axes.plot(sizes[least], means[least], "o", markeredgecolor=look["color"], **ring)
+    axes.plot(sizes[best], means[best], "o", markeredgecolor=look["color"], **ring)
 
 
 def _axes(axes: Axes, drawn: list[list[np.ndarray]]) -> None:

@@ -144,8 +144,9 @@ def drawn(monkeypatch):
     """What the figures are given, by the names of their files."""
     found = {}
 
-    def record(path, curves, xlabel, ylabel, *, title):
-        found[str(path)] = ({k: [c.tolist() for c in v] for k, v in curves.items()}, xlabel, ylabel, title)
+    def record(path, curves, xlabel, ylabel, *, title, highest):
+        plain = {k: [c.tolist() for c in v] for k, v in curves.items()}
+        found[str(path)] = (plain, xlabel, ylabel, title, highest)
 
     monkeypatch.setattr(against.figures, "value_against_size", record)
     return found
@@ -162,7 +163,7 @@ def test_a_metric_is_drawn_against_a_number_of_the_config(tmp_path, capsys, draw
     path = str(tmp_path / "t" / "sizes-fid-against-arch.z_dim.png")
     assert f"figure: {path}" in capsys.readouterr().out
     curves, *words = drawn.pop(path)
-    assert words == ["arch.z_dim", "fid", "celeba"]
+    assert words == ["arch.z_dim", "fid", "celeba", False]
     assert str(curves) == str(
         {
             "wae_mmd, sampler prior": [[32, 8], [50.0, 60.0], [2.0, 1.0]],
@@ -174,7 +175,17 @@ def test_a_metric_is_drawn_against_a_number_of_the_config(tmp_path, capsys, draw
     assert list(drawn) == ["kid-against-arch.z_dim.png", "fid-against-arch.z_dim.png"]
     curves, *words = drawn["kid-against-arch.z_dim.png"]
     assert str(curves["sampler prior"]) == str([[32, 8], [0.1, 0.2], [0.01, float("nan")]])
-    assert words[2] == "wae_mmd, celeba"
+    assert words[2:] == ["wae_mmd, celeba", False]
+
+
+@pytest.mark.parametrize(
+    "metric", ["log_likelihood", "prd_f8_recall_lenet", "coverage", "clustering_majority"]
+)
+def test_of_some_metrics_the_highest_is_best(metric, tmp_path, monkeypatch, drawn):
+    monkeypatch.chdir(tmp_path)
+    runs = [run(tmp_path / name, z=z, metrics={metric: 0.5}) for name, z in (("a", 8), ("b", 16))]
+    table.main([*map(str, runs), "--against=arch.z_dim", f"--metrics={metric}"])
+    assert drawn[f"{metric}-against-arch.z_dim.png"][-1] is True
 
 
 @pytest.mark.parametrize(

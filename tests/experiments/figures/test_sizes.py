@@ -37,6 +37,15 @@ def test_sizes_are_sorted_and_the_lowest_mean_is_ringed(tmp_path, pages, legible
     legible(pages[0])
 
 
+def test_of_a_score_that_grows_the_highest_mean_is_ringed(tmp_path, pages):
+    curves = {"vae": (SIZES, np.array([0.1, 0.4, 0.7, 0.6, 0.5]), np.zeros(5))}
+    figures.value_against_size(tmp_path / "a.png", curves, "m", "recall", highest=True)
+    assert rings(pages[0].figure.axes[0]) == [[8, 0.7]]
+    told = words(pages[0])
+    assert told[told.index("vae") :][:3] == ["vae", "0.7", "8"]
+    assert {"highest", "ring: the highest mean"} <= set(told)
+
+
 def test_values_far_apart_get_a_logarithmic_axis_that_holds_every_mean(tmp_path, pages, legible):
     curves = {"a": (SIZES, 1000.0 / SIZES**2, 2000.0 / SIZES**2)}
     figures.value_against_size(tmp_path / "a.png", curves, "m", "FID")
