@@ -19,6 +19,7 @@ from coulomb_jax.naming import nearest
 from experiments.subject import Subject, kernel, spread_out, stretched
 
 PICTURES, LABELS = "pictures", "labels"
+TESTED = {"permutations": 199}  # so that no p-value is below 1 / 200
 
 
 class Measure(NamedTuple):
@@ -76,7 +77,8 @@ def latent_mmd2(s: Subject) -> dict[str, float]:
 def latent_test(s: Subject) -> dict[str, float]:
     """Whether the codes of test examples follow what the sampler draws: the p-value of an MMD test."""
     z = s.codes(s.options.codes)
-    return {"latent_p_value": float(latent.prior_test(s.key("test"), z, s.drawn(len(z))).p_value)}
+    result = latent.prior_test(s.key("test"), z, s.drawn(len(z)), **TESTED)
+    return {"latent_p_value": float(result.p_value)}
 
 
 def latent_dimensions(s: Subject) -> dict[str, float]:
@@ -152,7 +154,7 @@ def features_mmd(s: Subject) -> dict[str, float]:
     """MMD² of features under a Gaussian kernel, and the p-value of samples following the data's law."""
     few = s.options.codes
     generated, real = (spread_out(x, few) for x in (s.sample_features, s.test_features))
-    result = kid.features_mmd(s.key("features_mmd"), generated, real, permutations=199)
+    result = kid.features_mmd(s.key("features_mmd"), generated, real, **TESTED)
     return {
         "features_mmd2": result.mmd2,
         "features_mmd2_error": result.standard_error,
@@ -236,7 +238,7 @@ MEASURES = {
         },
     ),
     "latent_mmd2": Measure(latent_mmd2, drawn=True, options=("codes", "kernel"), used=few_codes),
-    "latent_test": Measure(latent_test, drawn=True, options=("codes",), used=few_codes),
+    "latent_test": Measure(latent_test, drawn=True, options=("codes",), used=lambda s: few_codes(s) | TESTED),
     "latent_dimensions": Measure(latent_dimensions, used=lambda s: {"codes": len(s.test)}),
     "log_likelihood": Measure(log_likelihood, drawn=True, options=SAMPLED),
     "fid": Measure(fid, **OF_PICTURES | {"options": ("samples", "interpolation")}),
@@ -249,6 +251,7 @@ MEASURES = {
         used=lambda s: {
             "compared_samples": min(s.options.codes, s.options.samples),
             "compared_test": min(s.options.codes, len(s.test)),
+            **TESTED,
         },
     ),
     "prd": Measure(prd, **OF_PICTURES, used=equally_many),

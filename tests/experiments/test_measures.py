@@ -151,10 +151,10 @@ def test_as_many_samples_as_test_examples_are_compared_by_their_neighbours(monke
     ("name", "numbers"),
     [
         ("latent_mmd2", {"codes": 296}),
-        ("latent_test", {"codes": 296}),
+        ("latent_test", {"codes": 296, "permutations": 199}),
         ("latent_dimensions", {"codes": 296}),
         ("prd", {"compared": 296, "samples": 3000, "test": 296}),
-        ("features_mmd", {"compared_samples": 1000, "compared_test": 296}),
+        ("features_mmd", {"compared_samples": 1000, "compared_test": 296, "permutations": 199}),
         ("reconstruction", {"test": 296, "train": 296}),
         ("memorisation", {"samples": 3000, "test": 296, "train": 1501}),
         ("features_memorisation", {"samples": 3000, "test": 296, "train": 1501}),
