@@ -13,20 +13,22 @@ from jaxtyping import Array, Float
 from coulomb_jax.nets.bound import AXIS
 
 
-def batch_norm(dtype: jnp.dtype, train: bool, *, decay: float) -> nn.BatchNorm:
-    """Batch norm [ioffe2015] over the global batch, epsilon 1e-5; running statistics decay by `decay`."""
+def batch_norm(dtype: jnp.dtype, train: bool, *, decay: float, epsilon: float = 1e-5) -> nn.BatchNorm:
+    """Batch norm [ioffe2015] over the global batch; running statistics decay by `decay`."""
     return nn.BatchNorm(
         use_running_average=not train,
         momentum=decay,
-        epsilon=1e-5,
+        epsilon=epsilon,
         dtype=dtype,
         axis_name=AXIS if train else None,
     )
 
 
-def normed(h: Float[Array, "b ..."], act: Callable, arch, train: bool, *, decay: float) -> jax.Array:
+def normed(
+    h: Float[Array, "b ..."], act: Callable, arch, train: bool, *, decay: float, epsilon: float = 1e-5
+) -> jax.Array:
     """A layer's batch norm and activation, in the order of the architecture."""
-    norm = batch_norm(jnp.dtype(arch.dtype), train, decay=decay)
+    norm = batch_norm(jnp.dtype(arch.dtype), train, decay=decay, epsilon=epsilon)
     return norm(act(h)) if arch.activation_first else act(norm(h))
 
 

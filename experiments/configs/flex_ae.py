@@ -30,12 +30,11 @@ def rates(base_rate: float) -> dict[str, float]:
     return chosen
 
 
-# The authors' code. Its nets are nearly those of [dai2019], which stand in for them: their encoder has no
-# spectral norm, their decoder one convolution more.
+# The authors' code.
 CODE = rates(1e-4) | {
     "batch": 128,
     "steps": 130_001,
-    "arch.name": "infogan",
+    "arch.name": "flex_ae",
     "arch.hidden": (),
     "family.generator": (1024,) * 4,
     "family.critic": (1024,) * 4,

@@ -1,6 +1,7 @@
 """Parameter counts by hand, layer by layer, from the tables of the papers' code."""
 
 import math
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -79,6 +80,18 @@ def test_infogan_nets(side, width):
     assert count(arch.decoder()) == decoder
 
 
+@pytest.mark.parametrize("side", SIDES)
+def test_nets_of_the_flex_ae(side):
+    arch, c = architecture("flex_ae", side, 1.0)
+    wide = (side // 4) ** 2 * 128
+    # The InfoGAN nets', with a doubling to 128 channels first, one to 64 and a convolution in place of one.
+    encoder = 16 * c * 64 + 64 + 16 * 64 * 128 + 3 * 128 + wide * 1024 + 3 * 1024 + 1024 * 64 + 64
+    assert count(arch.encoder()) == encoder
+    decoder = 64 * 1024 + 3 * 1024 + 1024 * wide + 3 * wide
+    decoder += 16 * 128 * 128 + 3 * 128 + 16 * 128 * 64 + 3 * 64 + 9 * 64 * c + c
+    assert count(arch.decoder()) == decoder
+
+
 @pytest.mark.parametrize(("side", "left"), [(64, 4), (32, 2)])
 @pytest.mark.parametrize("width", WIDTHS)
 def test_nets_of_the_gmm_dae(side, left, width):
@@ -126,13 +139,13 @@ def test_residual_nets(side, base, up):
     assert count(arch.decoder()) == decoder
 
 
-@pytest.mark.parametrize("name", ["gmm_dae", "residual", "two_stage"])
+@pytest.mark.parametrize("name", ["flex_ae", "gmm_dae", "residual", "two_stage"])
 @pytest.mark.parametrize("side", [64, 32])
 def test_shapes_at_full_width(name, side):
     arch, _ = architecture(name, side, 1.0)
     for net, gives in ((arch.encoder(7), (7,)), (arch.decoder(), (side, side, 3))):
         takes = jax.ShapeDtypeStruct((2, *net.takes), jnp.float32)
-        made = lambda x, net=net: net.module.init_with_output(jax.random.key(0), x, train=False)  # noqa: E731
+        made = partial(net.module.init_with_output, jax.random.key(0), train=False)
         assert jax.eval_shape(made, takes)[0].shape == (2, *gives)
 
 

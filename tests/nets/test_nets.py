@@ -74,6 +74,7 @@ def test_gated_layers_begin_at_hes_weights_and_are_those_of_one_net():
         ("dcgan", 32, "float32"),
         ("rae", 28, "bfloat16"),
         ("rae", 32, "float32"),
+        ("flex_ae", 28, "bfloat16"),
         ("infogan", 28, "bfloat16"),
         ("infogan", 32, "float32"),
         ("two_stage", 28, "float32"),

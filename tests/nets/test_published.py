@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy.stats import kstest, truncnorm
 
 from coulomb_jax.nets.architecture import Architecture
 from coulomb_jax.nets.bound import AXIS, Bound, initialize
@@ -42,6 +43,16 @@ from coulomb_jax.nets.bound import AXIS, Bound, initialize
             },
         ),
         (
+            "flex_ae",
+            8,
+            (20, 30, 40),
+            {
+                ("encoder", "Conv_0"): 6 / (16 * (3 + 20)),
+                ("encoder", "Dense_0"): 6 / (2 * 2 * 30 + 40),
+                ("decoder", "Conv_0"): 6 / (9 * (20 + 3)),
+            },
+        ),
+        (
             "residual",
             4,
             (20, 40),
@@ -70,6 +81,22 @@ def test_initial_weights_are_uniform_within_the_published_bounds(name, side, hid
         # in a thousand.
         even = (np.arange(parts.size) + 0.5) / parts.size
         assert np.abs(parts - even).max() < 1.95 / parts.size**0.5 + 0.5 / parts.size
+
+
+def test_the_decoder_of_the_flex_ae_begins_at_normal_weights():
+    arch = Architecture((8, 8, 3), 9, (0.0, 1.0), "flex_ae", (20, 30, 40), gain=1.5)
+    params, _ = jax.jit(partial(initialize, {"decoder": arch.decoder()}))(jax.random.key(0))
+    sizes = {
+        "Dense_0": 9 + 40,
+        "Dense_1": 40 + 2 * 2 * 30,
+        "ConvTranspose_0": 16 * 60,
+        "ConvTranspose_1": 16 * 50,
+    }
+    for layer, size in sizes.items():
+        parts = np.asarray(params["decoder"][layer]["kernel"]).ravel() / (1.5 * (2 / size) ** 0.5)
+        # Cut off at two deviations of the whole law, whose part within them has 0.88 of its deviation.
+        assert 1.9 < np.abs(parts).max() <= 2.0 / 0.8796 + 1e-4
+        assert kstest(parts * 0.8796, truncnorm(-2, 2).cdf).pvalue > 1e-3
 
 
 @pytest.mark.parametrize(

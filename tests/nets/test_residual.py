@@ -3,40 +3,13 @@
 import jax
 import numpy as np
 import pytest
-from scipy.signal import correlate2d
 
 from coulomb_jax.nets.architecture import Architecture
 from coulomb_jax.nets.residual import Block
+from tests.nets.loops import convolve, dense, norm, relu, variables
 
 ARCH = Architecture((4, 4, 1), 3, (0.0, 1.0), "residual", (2, 3, 5), gain=2.0)
 DENSE_BLOCK = ("Dense_0", "Dense_1", "Dense_2")
-
-
-def variables(module, *shape):
-    """Of a module, none at its first value: biases, scales and running statistics are drawn too."""
-    made = jax.eval_shape(lambda key: module.init(key, np.zeros(shape), train=False), jax.random.key(0))
-    random = np.random.default_rng(0)
-
-    def drawn(path, a):
-        a = random.normal(size=a.shape)
-        return np.abs(a) + 0.5 if path[-1].key == "var" else a
-
-    return jax.tree_util.tree_map_with_path(drawn, made)
-
-
-def norm(h, v, layer):
-    s, p = v["batch_stats"][layer], v["params"][layer]
-    return (h - s["mean"]) / np.sqrt(s["var"] + 1e-5) * p["scale"] + p["bias"]
-
-
-def convolve(h, p):
-    """3 x 3 pixels around each, zeros outside: `[h w i]` to `[h w o]`."""
-    inputs, outputs = p["kernel"].shape[2:]
-    y = [
-        sum(correlate2d(h[..., i], p["kernel"][..., i, o], "same") for i in range(inputs))
-        for o in range(outputs)
-    ]
-    return np.stack(y, -1) + p["bias"]
 
 
 def halve(h, p):
@@ -51,14 +24,6 @@ def double(h, p):
     for i, j in np.ndindex(side, side):
         y[2 * i : 2 * i + 3, 2 * j : 2 * j + 3] += p["kernel"] @ h[i, j]
     return y[:-1, :-1] + p["bias"]
-
-
-def dense(h, p):
-    return h @ p["kernel"] + p["bias"]
-
-
-def relu(h):
-    return np.maximum(h, 0.0)
 
 
 def block(h, v):
