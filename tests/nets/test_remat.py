@@ -67,8 +67,10 @@ def test_nothing_is_kept_for_the_gradient_but_what_the_net_was_given(name, hidde
         params, stats = jax.eval_shape(lambda key: initialize(nets, key), jax.random.key(0))
 
         def backward(params, stats, x):
-            bound = lambda p, x: Bound(nets, p, stats, learns=("encoder",), axis=AXIS).encoder(x)  # noqa: E731
-            return jax.vjp(bound, params, x)[1]
+            def encode(p, x):
+                return Bound(nets, p, stats, learns=("encoder",), axis=AXIS).encoder(x)
+
+            return jax.vjp(encode, params, x)[1]
 
         # What the gradient needs from the forward pass are the leaves of the function that gives it.
         over_devices = jax.vmap(backward, in_axes=(None, None, 0), out_axes=0, axis_name=AXIS, axis_size=1)
