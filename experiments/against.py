@@ -14,7 +14,7 @@ from experiments import figures
 if TYPE_CHECKING:
     from experiments.table import Row
 
-HIGHEST = ("log_likelihood", "prd_", "precision", "recall", "density", "coverage", "clustering_")
+HIGHEST = ("log_likelihood", "prd_", "precision", "recall", "density", "coverage", "clustering_", "sharpness")
 """What the names of metrics begin with of which more is better."""
 
 

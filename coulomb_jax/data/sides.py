@@ -37,7 +37,7 @@ def fitted(images: np.ndarray, side: int, fit: str) -> np.ndarray:
       images: uint8 `[n, 28, 28, 1]`.
       side: at least 1; even and at least 28 for "pad".
       fit: "pad" for zeros all around, as [ghosh2020]; "resize" for Pillow's bilinear filter, which
-        averages where pictures become smaller, as [saseendran2021].
+        averages where pictures become smaller; [saseendran2021] does not name its filter.
 
     Returns:
       uint8 `[n, side, side, 1]`.

@@ -41,7 +41,8 @@ def make(name: str, arch, *, variance: float, reduction: str) -> Likelihood:
     Args:
       name: "normal", squared error / (2 variance); "learned", a normal law whose one variance gamma^2 is a
         parameter, from 1 on [dai2019]; "diagonal", a normal law with a variance for every coordinate, which
-        the decoder gives beside the mean [takahashi2019]; "logistic", a discretised logistic law of 256
+        the decoder gives beside the mean [takahashi2019], of deviations above 1 / 512 of the data's range (of
+        x_scale without one); "logistic", a discretised logistic law of 256
         levels with a scale for every coordinate [tomczak2018]; "bernoulli", the cross-entropy of data in
         [0, 1].
       arch: the nets, an `Architecture`.

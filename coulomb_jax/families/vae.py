@@ -46,7 +46,8 @@ def vae(
         )
     if softplus and deviation_limit is not None:
         raise ValueError(
-            "a softplus has no limit of log-deviations; set deviation_limit to None, or softplus to False"
+            f"a softplus has no limit of log-deviations, but deviation_limit is {deviation_limit}; leave "
+            "softplus out, or set deviation_limit to None in a config file"
         )
 
     def posterior(nets, x):

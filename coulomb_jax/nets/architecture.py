@@ -13,6 +13,7 @@ import jax.numpy as jnp
 
 from coulomb_jax.family import Net
 from coulomb_jax.naming import nearest
+from coulomb_jax.nets import laws
 
 ACTIVATIONS: dict[str, Callable] = {
     "relu": jax.nn.relu,
@@ -39,7 +40,7 @@ class Architecture:
         of each layer, counted from the encoder's input; the decoder mirrors them. Empty: the file's own.
       width: factor on every entry of `hidden` (Table 2 of [sansone2019] has 0.25, 0.5 and 1).
       activation: a key of `ACTIVATIONS`. "glu" makes each hidden layer of mlp a linear one times the logistic
-        of another [tomczak2018].
+        of another [tomczak2018], the spectral norm of both one.
       activation_first: each batch norm comes after the activation, not before it; residual, whose order is
         its own, and mlp, which has no batch norm, are as they are.
       gain: factor on the initial standard deviation of the weights.
@@ -100,8 +101,7 @@ class Architecture:
 
     def initial(self, own: Callable) -> Callable:
         """The law of the initial weights of encoder and decoder, `own` of a file but where all share one."""
-        shared = jax.nn.initializers.variance_scaling(self.gain**2, "fan_avg", "truncated_normal")
-        return shared if self.glorot else own
+        return laws.glorot_normal(self.gain) if self.glorot else own
 
     def encoder(self, outputs: int | None = None) -> Net:
         """Data to `outputs` numbers an example, `z_dim` of them where not said."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from coulomb_jax.nets import squares
+from coulomb_jax.nets import laws, squares
 from coulomb_jax.nets.architecture import ACTIVATIONS, Architecture
 from coulomb_jax.nets.convolution import Conv, ConvTranspose
 from coulomb_jax.nets.norms import dense, normed
@@ -23,10 +22,7 @@ LARGEST_START = 8
 DEVIATION = 0.01
 """Of the initial weights; biases are 0."""
 
-
-def normal(gain: float) -> nn.initializers.Initializer:
-    """The law of the initial weights."""
-    return nn.initializers.normal(DEVIATION * gain)
+LAW = laws.deviation(DEVIATION)
 
 
 @dataclass(frozen=True)
@@ -50,7 +46,7 @@ class Form:
     starts_linear: bool = False
     mirrored: bool = False
     decay: float = 0.9
-    law: Callable[[float], nn.initializers.Initializer] = normal
+    law: laws.Law = LAW
 
 
 def kernel_size(arch: Architecture, form: Form) -> int:

@@ -4,17 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
-import flax.linen as nn
-
-from coulomb_jax.nets import infogan
+from coulomb_jax.nets import infogan, laws
 from coulomb_jax.nets.architecture import ACTIVATIONS
-from coulomb_jax.nets.two_stage import glorot
-
-
-def normal(gain: float) -> nn.initializers.Initializer:
-    """The law of the decoder's initial weights: normal, of variance 2 / (inputs + outputs) [glorot2010]."""
-    return nn.initializers.variance_scaling(gain**2, "fan_avg", "truncated_normal")
-
 
 FORM = infogan.Form(
     spectral=False,
@@ -22,8 +13,8 @@ FORM = infogan.Form(
     last_kernel=3,
     decay=0.99,
     epsilon=1e-3,
-    law=glorot,
-    back=normal,
+    law=laws.glorot_uniform,
+    back=laws.glorot_normal,
 )
 Encoder = partial(infogan.Encoder, form=FORM)
 Decoder = partial(infogan.Decoder, form=FORM)

@@ -10,7 +10,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from coulomb_jax.nets import squares
+from coulomb_jax.nets import laws, squares
 from coulomb_jax.nets.architecture import ACTIVATIONS, Architecture
 from coulomb_jax.nets.convolution import Conv, ConvTranspose
 from coulomb_jax.nets.norms import dense, normed
@@ -19,14 +19,9 @@ HIDDEN = (64, 128, 1024)
 """Channels of the encoder's convolutions, and neurons of its dense layer, the last."""
 
 KERNEL = 4
-DEVIATION = 0.02
+LAW = laws.deviation(0.02)
 SLOPE = 0.2
 """Of the encoder's leaky rectifier."""
-
-
-def normal(gain: float) -> nn.initializers.Initializer:
-    """The law of the initial weights."""
-    return nn.initializers.normal(DEVIATION * gain)
 
 
 def leaky(arch: Architecture) -> Callable:
@@ -53,8 +48,8 @@ class Form:
     last_kernel: int = 0
     decay: float = 0.999
     epsilon: float = 1e-5
-    law: Callable[[float], nn.initializers.Initializer] = normal
-    back: Callable[[float], nn.initializers.Initializer] = normal
+    law: laws.Law = LAW
+    back: laws.Law = LAW
 
     def normed(self, h: jax.Array, act: Callable, arch: Architecture, train: bool) -> jax.Array:
         """A layer's batch norm and activation."""

@@ -8,6 +8,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from coulomb_jax.nets import laws
 from coulomb_jax.nets.architecture import ACTIVATIONS, Architecture
 from coulomb_jax.nets.norms import dense
 
@@ -50,7 +51,7 @@ def _layers(
     from_layer: int,
 ) -> jax.Array:
     """Dense layers and activations; where the architecture is spectral, so are they from one layer on."""
-    init = arch.initial(nn.initializers.variance_scaling(arch.gain**2, "fan_in", "truncated_normal"))
+    init = arch.initial(laws.lecun_normal(arch.gain))
     dtype = jnp.dtype(arch.dtype)
     halves = 2 if arch.activation == "glu" else 1
     for i, size in enumerate((*(halves * size for size in hidden), outputs)):

@@ -10,11 +10,11 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from coulomb_jax.nets import squares
+from coulomb_jax.nets import laws, squares
 from coulomb_jax.nets.architecture import ACTIVATIONS, Architecture
 from coulomb_jax.nets.convolution import Conv, ConvTranspose
 from coulomb_jax.nets.norms import batch_norm, dense
-from coulomb_jax.nets.two_stage import DECAY, glorot
+from coulomb_jax.nets.two_stage import DECAY
 
 HIDDEN = (16, 32, 64, 128, 512)
 """Channels of the encoder's scales, and neurons of its dense block, the last."""
@@ -131,4 +131,4 @@ def _sizes(arch: Architecture) -> tuple[int, ...]:
 
 def _means(arch: Architecture):
     """Activation, type of the arithmetic, and initial weights."""
-    return ACTIVATIONS[arch.activation], jnp.dtype(arch.dtype), arch.initial(glorot(arch.gain))
+    return ACTIVATIONS[arch.activation], jnp.dtype(arch.dtype), arch.initial(laws.glorot_uniform(arch.gain))

@@ -33,6 +33,7 @@ GRAY_RAE = (
     | {
         "family.weight": 0.03,
         "arch.name": "rae",
+        "arch.hidden": (),
         "arch.z_dim": 16,
         "steps": 50_000,
         "optimizer.at": (),

@@ -10,7 +10,7 @@ import coulomb_jax
 from coulomb_jax.data.idx import FILES
 from coulomb_jax.nets import rae
 from coulomb_jax.nets.architecture import Architecture
-from coulomb_jax.nets.dcgan import halvings
+from coulomb_jax.nets.dcgan import HIDDEN, halvings
 from experiments import command, files, run
 
 
@@ -21,7 +21,9 @@ def test_the_raes_protocol_has_mnist_padded_to_32_pixels(name, dataset):
     config = files.read(name, dataset)[1]
     assert (config.data.side, config.data.fit) == (32, "pad")
     assert (config.arch.name, config.arch.z_dim, config.validation.examples) == ("rae", 16, 10_000)
-    assert 32 // 2 ** halvings(Architecture((32, 32, 1), 16), rae.FORM) == 8
+    arch = Architecture((32, 32, 1), 16, name="rae", hidden=config.arch.hidden)
+    assert arch.layers(HIDDEN) == (128, 256, 512, 1024)
+    assert 32 // 2 ** halvings(arch, rae.FORM) == 8
     plain = files.read(name.partition(":")[0], dataset)[1]
     assert (plain.data.side, plain.data.fit) == (28, "pad")
 

@@ -83,6 +83,27 @@ def test_initial_weights_are_uniform_within_the_published_bounds(name, side, hid
         assert np.abs(parts - even).max() < 1.95 / parts.size**0.5 + 0.5 / parts.size
 
 
+def test_the_flex_ae_moves_its_running_statistics_by_a_hundredth():
+    arch = Architecture((4, 4, 2), 3, None, "flex_ae", (5, 6))
+    net = {"encoder": arch.encoder()}
+    params, stats = jax.jit(partial(initialize, net))(jax.random.key(0))
+    x = jax.random.normal(jax.random.key(1), (10, 4, 4, 2))
+
+    @jax.jit
+    @partial(jax.vmap, axis_name=AXIS, out_axes=None)
+    def once(x):
+        nets = Bound(net, params, stats, learns=("encoder",), axis=AXIS)
+        nets.encoder(x)
+        return nets.recorded["encoder"]["batch_stats"]["BatchNorm_0"]
+
+    kept, layers = once(x[None]), params["encoder"]
+    axes = ("NHWC", "HWIO", "NHWC")
+    h = jax.lax.conv_general_dilated(x, layers["Conv_0"]["kernel"], (2, 2), "SAME", dimension_numbers=axes)
+    h = np.maximum(h, 0.0).reshape(10, -1) @ layers["Dense_0"]["kernel"]
+    np.testing.assert_allclose(kept["mean"], 0.01 * h.mean(axis=0), rtol=1e-3, atol=1e-6)
+    np.testing.assert_allclose(kept["var"] - 1.0, 0.01 * (h.var(axis=0) - 1.0), rtol=1e-3, atol=1e-5)
+
+
 def test_the_decoder_of_the_flex_ae_begins_at_normal_weights():
     arch = Architecture((8, 8, 3), 9, (0.0, 1.0), "flex_ae", (20, 30, 40), gain=1.5)
     params, _ = jax.jit(partial(initialize, {"decoder": arch.decoder()}))(jax.random.key(0))
