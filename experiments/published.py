@@ -131,6 +131,8 @@ RECORDS: tuple[Published, ...] = (
             ("gmm_dae", (49.79, 44.79, 39.48, 47.13)),
         ),
     ),
+    Published("saseendran2021", "mnist", "joint_vae", "prior", "clustering_hungarian", 78.33),
+    Published("saseendran2021", "fashion_mnist", "joint_vae", "prior", "clustering_hungarian", 51.51),
     Published("saseendran2021", "mnist", "gmm_dae", "prior", "clustering_hungarian", 85.53),
     Published("saseendran2021", "fashion_mnist", "gmm_dae", "prior", "clustering_hungarian", 56.24),
 )

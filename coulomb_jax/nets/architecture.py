@@ -22,7 +22,7 @@ ACTIVATIONS: dict[str, Callable] = {
     "tanh": jnp.tanh,
     "glu": jax.nn.glu,
 }
-NETS = ("dcgan", "flex_ae", "gmm_dae", "infogan", "mlp", "rae", "residual", "two_stage")
+NETS = ("dcgan", "flex_ae", "gmm_dae", "infogan", "joint_vae", "mlp", "rae", "residual", "two_stage")
 
 
 @dataclass(frozen=True)
@@ -34,10 +34,11 @@ class Architecture:
       z_dim: latent dimensions, at least 1.
       x_range: (low, high) of the data, which the decoder's last layer keeps to: a tanh for an interval
         symmetric about 0, else a logistic, scaled to it; None for a linear last layer.
-      name: the file of `coulomb_jax.nets` that builds them: "mlp", "dcgan" (WAE's), "rae", "gmm_dae",
-        "flex_ae", or one of the two-stage VAE's three: "infogan", "two_stage" (after WAE's) and "residual".
-      hidden: neurons (mlp) or channels (all others; the last of infogan, flex_ae and residual are neurons)
-        of each layer, counted from the encoder's input; the decoder mirrors them. Empty: the file's own.
+      name: the file of `coulomb_jax.nets` that builds them: "mlp", "dcgan" (WAE's), a family's name, or
+        one of the two-stage VAE's three: "infogan", "two_stage" (after WAE's) and "residual".
+      hidden: neurons (mlp) or channels (all others; the last of infogan, flex_ae, joint_vae and residual are
+        neurons) of each layer, counted from the encoder's input; the decoder mirrors them. Empty: the file's
+        own.
       width: factor on every entry of `hidden` (Table 2 of [sansone2019] has 0.25, 0.5 and 1).
       activation: a key of `ACTIVATIONS`. "glu" makes each hidden layer of mlp a linear one times the logistic
         of another [tomczak2018], the spectral norm of both one.

@@ -65,7 +65,7 @@ class Encoder(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
-        *convolutions, neurons = _sizes(self.arch)
+        *convolutions, neurons = squares.with_dense(self.arch, HIDDEN)
         squares.start(self.arch, len(convolutions))
         dtype, init = jnp.dtype(self.arch.dtype), self.arch.initial(self.form.law(self.arch.gain))
         act, spectral = self.form.activation(self.arch), self.form.spectral or self.arch.spectral
@@ -86,7 +86,7 @@ class Decoder(nn.Module):
 
     @nn.compact
     def __call__(self, z: jax.Array, *, train: bool) -> jax.Array:
-        *convolutions, neurons = _sizes(self.arch)
+        *convolutions, neurons = squares.with_dense(self.arch, HIDDEN)
         start = squares.start(self.arch, len(convolutions))
         dtype, gain, spectral = jnp.dtype(self.arch.dtype), self.arch.gain, self.arch.spectral
         init, last_init = (self.arch.initial(law(gain)) for law in (self.form.back, self.form.law))
@@ -106,14 +106,3 @@ class Decoder(nn.Module):
         else:
             last = ConvTranspose(pixels, KERNEL, 2, last_init, dtype, spectral)
         return self.arch.into_range(last(h, train=train))
-
-
-def _sizes(arch: Architecture) -> tuple[int, ...]:
-    """The sizes of the hidden layers; an error where there is no convolution among them."""
-    sizes = arch.layers(HIDDEN)
-    if len(sizes) < 2:
-        raise ValueError(
-            f"the {arch.name} nets have a dense layer behind at least one convolution, so two hidden layers, "
-            f"not {len(sizes)}; lengthen --config.arch.hidden"
-        )
-    return sizes

@@ -69,7 +69,7 @@ class Encoder(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
-        *scales, neurons = _sizes(self.arch)
+        *scales, neurons = squares.with_dense(self.arch, HIDDEN)
         channels(self.arch)
         _, dtype, init = _means(self.arch)
         h = x / self.arch.x_scale
@@ -103,7 +103,7 @@ def channels(arch: Architecture) -> list[int]:
     Raises:
       ValueError: no doublings lead from 2 pixels to its side, or the encoder cannot halve it.
     """
-    *found, _ = _sizes(arch)
+    *found, _ = squares.with_dense(arch, HIDDEN)
     side, doublings = squares.side(arch), 0
     while START * 2**doublings < side:
         doublings += 1
@@ -116,17 +116,6 @@ def channels(arch: Architecture) -> list[int]:
     while len(found) <= doublings:
         found.append(min(2 * found[-1], MOST_CHANNELS))
     return found[doublings::-1]
-
-
-def _sizes(arch: Architecture) -> tuple[int, ...]:
-    """The sizes of the hidden layers; an error where there is no scale among them."""
-    sizes = arch.layers(HIDDEN)
-    if len(sizes) < 2:
-        raise ValueError(
-            f"the {arch.name} nets have a dense block behind at least one scale, so two hidden layers, "
-            f"not {len(sizes)}; lengthen --config.arch.hidden"
-        )
-    return sizes
 
 
 def _means(arch: Architecture):

@@ -31,3 +31,18 @@ def start(arch: Architecture, halvings: int) -> int:
             "allow; resize the images or use --config.arch.name=mlp"
         )
     return side(arch) // 2**halvings
+
+
+def with_dense(arch: Architecture, default: tuple[int, ...]) -> tuple[int, ...]:
+    """The sizes of the hidden layers, `default` where none are named, of which the last is a dense one.
+
+    Raises:
+      ValueError: there is no convolution before it.
+    """
+    sizes = arch.layers(default)
+    if len(sizes) < 2:
+        raise ValueError(
+            f"the {arch.name} nets have a dense layer behind at least one convolution, so two hidden layers, "
+            f"not {len(sizes)}; lengthen --config.arch.hidden"
+        )
+    return sizes

@@ -33,8 +33,8 @@ SETTINGS = {
         "optimizer.b1": 0.9,
     },
     "celeba:wae_sum": {"family.recon_scale": 0.05},
-    # At 100 so few steps leave the codes where no draw of the prior is, and samples are blank: 500 of them end
-    # at a `latent_mmd2` of 1.5; at this weight 150 end at 0.05, the 1,000 of the preset at 0.012, with a
+    # At 100 so few steps leave the codes where no draw of the prior is, and samples are blank: 500 of them
+    # end at a `latent_mmd2` of 1.5; at this weight 150 end at 0.05, the 1,000 of the preset at 0.012, with a
     # reconstruction error of 161.
     "celeba:standin": {"family.weight": 1e5},
     "cifar10": {"family.weight": 100.0},

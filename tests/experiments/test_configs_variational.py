@@ -37,6 +37,22 @@ def test_iop_paper_is_the_authors_code(dataset):
     assert rates == {"elbo": (1e-4, "constant"), "ratio": (1e-3, "constant")}
 
 
+@pytest.mark.parametrize(
+    ("dataset", "weight", "of_category", "rounds"),
+    [("mnist", 30, 5, 25_000), ("fashion_mnist", 100, 10, 50_000)],
+)
+def test_joint_paper_is_the_authors_code(dataset, weight, of_category, rounds):
+    # dupont2018: 32 pixels, ten numbers and ten categories, temperature 0.67, Adam 5e-4, 100 epochs of 64.
+    config = files.read("joint_vae.py:paper", dataset)[1]
+    family, adam = config.family, config.optimizers.elbo
+    assert (config.data.side, config.data.fit, config.arch.name) == (32, "resize", "joint_vae")
+    assert (config.arch.z_dim, family.categories, family.temperature) == (20, 10, 0.67)
+    assert (family.weight, family.capacity, family.category_capacity) == (weight, 5, of_category)
+    assert (family.warm_up, family.likelihood, family.reduction) == (rounds, "bernoulli", "sum")
+    assert config.steps.train == 100 * -(-60_000 // 64)
+    assert (adam.learning_rate, adam.schedule, config.batch) == (5e-4, "constant", 64)
+
+
 def test_the_flows_presets_are_one_the_other_and_both():
     blocks = {}
     for preset in ("", ":prior", ":both"):

@@ -80,6 +80,20 @@ def test_infogan_nets(side, width):
     assert count(arch.decoder()) == decoder
 
 
+@pytest.mark.parametrize(
+    ("side", "encoder", "decoder"),
+    [
+        # 4 x 4 kernels and biases: 3 to 32, 32 to 64, 64 to 64; 4 x 4 x 64 to 256; back to 64, 32, 32, 3.
+        (32, (1_568, 32_832, 65_600), (32_800, 16_416, 1_539)),
+        (64, (1_568, 16_416, 32_832, 65_600), (65_600, 32_800, 16_416, 1_539)),
+    ],
+)
+def test_nets_of_the_joint_vae(side, encoder, decoder):
+    arch, _ = architecture("joint_vae", side, 1.0)
+    assert count(arch.encoder(30)) == sum(encoder) + 1024 * 256 + 256 + 256 * 30 + 30
+    assert count(arch.decoder()) == 64 * 256 + 256 + 256 * 1024 + 1024 + sum(decoder)
+
+
 @pytest.mark.parametrize("side", SIDES)
 def test_nets_of_the_flex_ae(side):
     arch, c = architecture("flex_ae", side, 1.0)
@@ -139,7 +153,7 @@ def test_residual_nets(side, base, up):
     assert count(arch.decoder()) == decoder
 
 
-@pytest.mark.parametrize("name", ["flex_ae", "gmm_dae", "residual", "two_stage"])
+@pytest.mark.parametrize("name", ["flex_ae", "gmm_dae", "joint_vae", "residual", "two_stage"])
 @pytest.mark.parametrize("side", [64, 32])
 def test_shapes_at_full_width(name, side):
     arch, _ = architecture(name, side, 1.0)

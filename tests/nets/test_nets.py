@@ -76,6 +76,7 @@ def test_gated_layers_begin_at_hes_weights_and_are_those_of_one_net():
         ("rae", 32, "float32"),
         ("flex_ae", 28, "bfloat16"),
         ("infogan", 28, "bfloat16"),
+        ("joint_vae", 32, "bfloat16"),
         ("infogan", 32, "float32"),
         ("two_stage", 28, "float32"),
         ("gmm_dae", 8, "bfloat16"),
