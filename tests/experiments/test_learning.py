@@ -35,7 +35,7 @@ MARGINS = {
     "flex_ae.py:smoothing": 8.0,
     "gmm_dae.py": 3.5,
     "inj_flow.py": 8.0,
-    "joint_vae.py": 3.0,
+    "joint_vae.py": 10.0,
     "mask_aae.py": 6.0,
     "rae.py": 9.0,
     "rae.py:autoencoder": 8.5,
