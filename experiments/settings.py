@@ -97,7 +97,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "optimizer.b1": 0.5,
     },
     "celeba:paper": {"data.split": "wae"},
-    # Half an hour on two CPU cores: 1.0 to 1.6 s a step. So few steps need a larger rate than CouAE's.
+    # Half an hour on two CPU cores: 1.0 to 1.8 s a step. So few steps need a larger rate than CouAE's.
     "celeba:standin": {
         "data.source": "standin",
         "data.limit": 20_000,

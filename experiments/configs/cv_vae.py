@@ -39,19 +39,7 @@ SETTINGS = {
     "svhn": {"family.beta": 3 * 9e-4, "optimizer.learning_rate": 1e-4},
 }
 for _set in ("mnist", "fashion_mnist"):
-    # As for the RAE: 100 epochs of the first 50,000 images, at a rate of 1e-4.
-    SETTINGS[f"{_set}:paper"] = (
-        HALVED
-        | rae.PADDED
-        | {
-            "steps": 50_000,
-            "arch.name": "rae",
-            "arch.z_dim": 16,
-            "optimizer.learning_rate": 1e-4,
-            "optimizer.at": (),
-            "optimizer.b1": 0.9,
-        }
-    )
+    SETTINGS[f"{_set}:paper"] = rae.MNIST | {"optimizer.learning_rate": 1e-4}
 
 
 def get_config(setting: str = "grid") -> ConfigDict:

@@ -18,17 +18,16 @@ IMAGES = {"family.variance": 0.05}
 # the loss at a variance of 3 * 0.024 / 2.
 RAE_NETS = {"family.variance": 0.036, "family.deviation_limit": 5.0, "optimizer.learning_rate": 1e-4}
 # The same of its MNIST and CelebA, where it weighs the divergence by 0.312 and 0.09024: 100 and 70 epochs.
-HALVED_RAE = RAE_NETS | HALVED | {"arch.name": "rae", "optimizer.at": (), "optimizer.b1": 0.9}
-GRAY_RAE = (
-    HALVED_RAE
-    | rae.PADDED
-    | {"family.variance": 0.312 / 2, "arch.hidden": (), "arch.z_dim": 16, "steps": 50_000}
-)
-FACES_RAE = HALVED_RAE | {
-    "family.variance": 3 * 0.09024 / 2,
+GRAY_RAE = RAE_NETS | rae.MNIST | {"family.variance": 0.312 / 2}
+FACES_RAE = {
+    **(RAE_NETS | HALVED),
+    "arch.name": "rae",
     "data.range": (0.0, 1.0),
     "data.split": "official",
     "steps": 106_890,
+    "family.variance": 3 * 0.09024 / 2,
+    "optimizer.at": (),
+    "optimizer.b1": 0.9,
 }
 LIKELIHOODS = {
     "cross_entropy": {"family.likelihood": "bernoulli"},

@@ -26,20 +26,7 @@ RAE_NETS = {
     "optimizer.learning_rate": 1e-3,
 }
 # And for MNIST, in 16 dimensions: 100 epochs of its first 50,000 images.
-GRAY_RAE = (
-    RAE_NETS
-    | HALVED
-    | rae.PADDED
-    | {
-        "family.weight": 0.03,
-        "arch.name": "rae",
-        "arch.hidden": (),
-        "arch.z_dim": 16,
-        "steps": 50_000,
-        "optimizer.at": (),
-        "optimizer.b1": 0.9,
-    }
-)
+GRAY_RAE = RAE_NETS | rae.MNIST | {"family.weight": 0.03}
 # The authors' code: up to 200 moves of the encoder alone, noise on what it sees.
 CODE = {"family.pretrain": True, "family.jitter": 0.01}
 SETTINGS = {
