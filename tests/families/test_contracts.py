@@ -26,8 +26,8 @@ COMPILED = {}
 def compiled(row):
     """What `fresh` gives of a row of the table, made once."""
     if id(row) not in COMPILED:
-        COMPILED[id(row)] = fresh(row)
-    return COMPILED[id(row)]
+        COMPILED[id(row)] = row, fresh(row)  # the row too: an id is another's when its object is gone
+    return COMPILED[id(row)][1]
 
 
 def fresh(row):
