@@ -74,7 +74,7 @@ def test_families_import_no_other_family():
             if name.startswith("coulomb_jax.families"):
                 shared = name.split(".")[2:3]
                 assert shared in (["terms"], ["likelihoods"]), (
-                    f"{path}:{line} imports {name}; share through terms"
+                    f"{path}:{line} imports {name}; share through these"
                 )
 
 

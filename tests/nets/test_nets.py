@@ -185,6 +185,8 @@ def test_bad_architectures_are_refused(options, sentence):
         ("dcgan", (64, 64, 3), (8, 8, 8), "at least 4 hidden layers, not 3"),
         ("two_stage", (64, 64, 3), (8, 8, 8), "at least 4 hidden layers, not 3"),
         ("gmm_dae", (28, 28, 1), (), "gmm_dae nets halve the image 4 times, which 28 pixels do not allow"),
+        ("joint_vae", (28, 28, 1), (), "halve the image 3 times, which 28 pixels do not allow"),
+        ("flex_ae", (28, 28, 1), (8,), "so two hidden layers, not 1"),
         ("residual", (28, 28, 1), (), "images of 2, 4, 8, 16, ... pixels a side, not 28; resize"),
         ("residual", (1, 1, 1), (), "images of 2, 4, 8, 16, ... pixels a side, not 1; resize"),
         ("residual", (4, 4, 1), (), "halve the image 3 times, which 4 pixels do not allow"),

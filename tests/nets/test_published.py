@@ -53,6 +53,18 @@ from coulomb_jax.nets.bound import AXIS, Bound, initialize
             },
         ),
         (
+            "joint_vae",
+            8,
+            (20, 30, 40),
+            {
+                ("encoder", "Conv_1"): 1 / (16 * 20),
+                ("encoder", "Dense_0"): 1 / (2 * 2 * 30),
+                ("decoder", "Dense_0"): 1 / 9,
+                # Of a transposed convolution the authors' library counts the outputs.
+                ("decoder", "ConvTranspose_0"): 1 / (16 * 20),
+            },
+        ),
+        (
             "residual",
             4,
             (20, 40),

@@ -13,8 +13,10 @@ SIZES = {
     "mlp": (6, 5),
     "rae": (4, 6),
     "dcgan": (4, 6),
+    "flex_ae": (4, 6, 10),
     "gmm_dae": (4, 6),
     "infogan": (4, 6, 10),
+    "joint_vae": (4, 6, 10),
     "residual": (4, 6),
     "two_stage": (4, 6),
 }
