@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from coulomb_jax.nets.architecture import Architecture
-from coulomb_jax.nets.dcgan import DEVIATION
+from coulomb_jax.nets.dcgan import LAW
 
 
 class Critic(nn.Module):
@@ -25,7 +25,7 @@ class Critic(nn.Module):
 
     @nn.compact
     def __call__(self, z: jax.Array, *, train: bool) -> jax.Array:
-        init = nn.initializers.normal(DEVIATION * self.arch.gain)
+        init = LAW(self.arch.gain)
         if self.glorot:
             init = nn.initializers.glorot_normal()
         dtype = jnp.dtype(self.arch.dtype)

@@ -19,10 +19,8 @@ HIDDEN = (128, 256, 512, 1024)
 LARGEST_START = 8
 """The decoder begins at the first halving of the image that is no larger: 8 of 64, 7 of 28."""
 
-DEVIATION = 0.01
+LAW = laws.deviation(0.01)
 """Of the initial weights; biases are 0."""
-
-LAW = laws.deviation(DEVIATION)
 
 
 @dataclass(frozen=True)
